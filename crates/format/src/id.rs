@@ -1,0 +1,112 @@
+use std::fmt;
+
+/// What a container holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileKind(pub u16);
+
+impl FileKind {
+    /// One or more worlds.
+    pub const WORLD: Self = Self(1);
+    /// A save of a slot.
+    pub const SAVE: Self = Self(2);
+    /// A snapshot of a store.
+    pub const SNAPSHOT: Self = Self(3);
+    /// Exported checkpoints.
+    pub const CHECKPOINT_EXPORT: Self = Self(4);
+    /// A delta to a base (draft).
+    pub const DELTA: Self = Self(5);
+
+    /// Returns the registered name, if the kind has one.
+    pub fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::WORLD => "world",
+            Self::SAVE => "save",
+            Self::SNAPSHOT => "snapshot",
+            Self::CHECKPOINT_EXPORT => "checkpoint export",
+            Self::DELTA => "delta",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "kind {}", self.0),
+        }
+    }
+}
+
+/// What a section holds.
+///
+/// Ids below 0x1000 are keepstone's; 0x1000 to 0x7FFFFFFF are free for applications. An application that
+/// sets bit 31 makes its section *ancillary*.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SectionId(pub u32);
+
+impl SectionId {
+    /// A payload of the application, whole.
+    pub const BYTES: Self = Self(0x0001);
+    /// The components of a world.
+    pub const SCHEMA: Self = Self(0x0010);
+    /// The tables of a world.
+    pub const TABLES: Self = Self(0x0011);
+    /// The rows of a column.
+    pub const VALUES: Self = Self(0x0012);
+    /// The lengths of a column's rows.
+    pub const LENGTHS: Self = Self(0x0013);
+    /// The entities that a column refers to.
+    pub const TARGETS: Self = Self(0x0014);
+    /// The order of a relationship.
+    pub const RANKS: Self = Self(0x0015);
+    /// The ids that entities keep across sessions (draft).
+    pub const PERSIST_IDS: Self = Self(0x0016);
+    /// A picture of a save (draft).
+    pub const THUMBNAIL: Self = Self(0x8000_0020);
+    /// The rows of a delta (draft).
+    pub const DELTA_ROWS: Self = Self(0x0050);
+    /// The values of a delta (draft).
+    pub const DELTA_VALUES: Self = Self(0x0051);
+    /// The first id that is free for applications.
+    pub const FIRST_FREE: Self = Self(0x1000);
+
+    const ANCILLARY: u32 = 1 << 31;
+
+    /// Returns whether a reader that doesn't know the section may skip it.
+    pub fn is_ancillary(self) -> bool {
+        self.0 & Self::ANCILLARY != 0
+    }
+
+    /// Returns whether the id is one of keepstone's, known to this build or not.
+    pub fn is_reserved(self) -> bool {
+        self.0 & !Self::ANCILLARY < Self::FIRST_FREE.0
+    }
+
+    /// Returns the registered name, if the id has one.
+    pub fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::BYTES => "BYTES",
+            Self::SCHEMA => "SCHEMA",
+            Self::TABLES => "TABLES",
+            Self::VALUES => "VALUES",
+            Self::LENGTHS => "LENGTHS",
+            Self::TARGETS => "TARGETS",
+            Self::RANKS => "RANKS",
+            Self::PERSIST_IDS => "PERSIST_IDS",
+            Self::THUMBNAIL => "THUMBNAIL",
+            Self::DELTA_ROWS => "DELTA_ROWS",
+            Self::DELTA_VALUES => "DELTA_VALUES",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for SectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{:#06x}", self.0),
+        }
+    }
+}

@@ -1,0 +1,309 @@
+mod chunks;
+mod verify;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::chunk::ChunkEntry;
+use crate::head::Head;
+use crate::limits::{SECTIONS_MAX, TAIL_LEN_MAX};
+use crate::metadata::TAIL;
+use crate::section::{Section, SectionLayout, Tables};
+use crate::trailer::Trailer;
+use crate::wire::{Input, pad};
+use crate::{Codec, Error, Header, Limits, Metadata, ReadAt, SectionId};
+
+pub use chunks::Chunks;
+pub use verify::VerifyReport;
+
+/// Reads one container from anything that can be read anywhere.
+///
+/// Opening checks everything but the chunk headers and payloads; reading a section checks those of the
+/// section, and [`Reader::verify`] all of them.
+///
+/// What a hostile file can cost is bounded by [`Limits`]: a length is compared with the bytes that are
+/// there and with its limit before memory is reserved for it.
+#[derive(Debug)]
+pub struct Reader<R> {
+    source: R,
+    limits: Limits,
+    head: Head,
+    tail: Metadata,
+    trailer: Trailer,
+    tables: Tables,
+    by_name: BTreeMap<(SectionId, u32), usize>,
+}
+
+impl<R: ReadAt> Reader<R> {
+    /// Opens the container that is the whole of `source`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Head::read`]; [`Error::NoEndMark`] when the end is missing, [`Error::Checksum`],
+    /// [`Error::Invalid`], [`Error::Truncated`] or [`Error::Limit`] for the footer; [`Error::Io`].
+    pub fn open(source: R, limits: Limits) -> Result<Self, Error> {
+        let (head, prefix) = read_head(&source)?;
+        let trailer = read_trailer(&source, &head.header, &limits)?;
+        let (tail, tables) = read_footer(&source, &head.header, &trailer, &prefix)?;
+        let mut by_name = BTreeMap::new();
+        for (index, section) in tables.sections.iter().enumerate() {
+            by_name.insert((section.id, section.instance), index);
+        }
+        Ok(Self { source, limits, head, tail, trailer, tables, by_name })
+    }
+
+    /// Returns the header.
+    pub fn header(&self) -> &Header {
+        &self.head.header
+    }
+
+    /// Returns the head metadata.
+    pub fn head(&self) -> &Metadata {
+        &self.head.metadata
+    }
+
+    /// Returns the tail metadata.
+    pub fn tail(&self) -> &Metadata {
+        &self.tail
+    }
+
+    /// Returns the sections in file order.
+    pub fn sections(&self) -> &[Section] {
+        &self.tables.sections
+    }
+
+    /// Returns the length of the container.
+    pub fn bytes(&self) -> u64 {
+        self.trailer.container_len
+    }
+
+    /// Returns the CRC-64 that covers, directly or through other checksums, every byte.
+    pub fn container_crc(&self) -> u64 {
+        self.trailer.container_crc
+    }
+
+    /// Returns the limits that it was opened with.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Returns the source inside.
+    pub fn into_inner(self) -> R {
+        self.source
+    }
+
+    /// Finds a section.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingSection`] when it is not there.
+    pub fn find(&self, id: SectionId, instance: u32) -> Result<&Section, Error> {
+        let index = self.by_name.get(&(id, instance));
+        let section = index.and_then(|&index| self.tables.sections.get(index));
+        section.ok_or(Error::MissingSection { id, instance })
+    }
+
+    /// Returns what the chunk table says of a section's chunks or pieces, in order; nothing for a section
+    /// of another container.
+    pub fn chunk_entries(&self, section: &Section) -> &[ChunkEntry] {
+        self.tables.chunks_of(section).unwrap_or_default()
+    }
+
+    /// Goes through the chunks of a section, or the pieces of a raw one, checking and decoding each.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misuse`] for a section of another container.
+    pub fn chunks(&self, section: &Section) -> Result<Chunks<'_, R>, Error> {
+        self.check_own(section)?;
+        Ok(Chunks::new(self, *section))
+    }
+
+    /// Appends the decoded bytes of a section to `out`; on an error `out` is as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] when the section decodes to more than [`Limits::decoded_max`];
+    /// [`Error::Checksum`], [`Error::Invalid`] or [`Error::Codec`] when it is damaged;
+    /// [`Error::CodecNotBuilt`], [`Error::UnknownCodec`], [`Error::UnknownFilter`], [`Error::Io`].
+    pub fn read_into(&self, section: &Section, out: &mut Vec<u8>) -> Result<(), Error> {
+        let start = out.len();
+        let mut chunks = self.chunks(section)?;
+        self.reserve(section, out)?;
+        while let Some(result) = chunks.append_next(out) {
+            if let Err(error) = result {
+                out.truncate(start);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the decoded bytes of a section: borrowed when the source has them in one piece.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reader::read_into`].
+    pub fn read(&self, section: &Section) -> Result<Cow<'_, [u8]>, Error> {
+        let is_stored = self.chunk_entries(section).iter().all(|chunk| chunk.codec == Codec::None.id());
+        let is_contiguous = section.layout == SectionLayout::Raw || section.chunk_count == 1;
+        let can_borrow = self.source.borrow(section.offset, 0).is_some();
+        if is_stored && is_contiguous && can_borrow {
+            if section.layout == SectionLayout::Raw {
+                return self.view_raw(section).map(Cow::Borrowed);
+            }
+            return self.chunks(section)?.next().unwrap_or(Ok(Cow::Borrowed(&[])));
+        }
+        let mut out = Vec::new();
+        self.read_into(section, &mut out)?;
+        Ok(Cow::Owned(out))
+    }
+
+    /// Returns the checked bytes of a raw section where they are in the source. They begin at a multiple
+    /// of 64 from the start of the container.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misuse`] when the section is not raw or the source doesn't lend bytes, else those of
+    /// [`Reader::read_into`].
+    pub fn view_raw(&self, section: &Section) -> Result<&[u8], Error> {
+        if section.layout != SectionLayout::Raw {
+            return Err(Error::Misuse { what: "a coded section can't be viewed in place; read it" });
+        }
+        let mut chunks = self.chunks(section)?;
+        let len = self.check_decoded_len(section)?;
+        let Some(bytes) = self.source.borrow(section.raw_payload_offset(), len) else {
+            return Err(Error::Misuse { what: "the source doesn't lend its bytes; read the section" });
+        };
+        while let Some(result) = chunks.check_next() {
+            result?;
+        }
+        Ok(bytes)
+    }
+
+    fn check_own(&self, section: &Section) -> Result<(), Error> {
+        if self.find(section.id, section.instance).is_ok_and(|own| own == section) {
+            return Ok(());
+        }
+        Err(Error::Misuse { what: "the section is one of another container; find it in this one" })
+    }
+
+    fn check_decoded_len(&self, section: &Section) -> Result<usize, Error> {
+        let (needs, allowed) = (section.decoded_len, self.limits.decoded_max);
+        match usize::try_from(needs) {
+            Ok(len) if needs <= allowed => Ok(len),
+            _ => Err(Error::Limit {
+                what: "bytes of a decoded section (raise Limits::decoded_max if the source is trusted)",
+                needs,
+                allowed,
+            }),
+        }
+    }
+
+    fn reserve(&self, section: &Section, out: &mut Vec<u8>) -> Result<(), Error> {
+        let len = self.check_decoded_len(section)?;
+        out.try_reserve_exact(len)
+            .map_err(|_| Error::OutOfMemory { what: "decoded section", bytes: section.decoded_len })
+    }
+}
+
+/// Returns `len` bytes from `offset` on, lent by the source or read into `buf`.
+fn bytes_at<'s, R: ReadAt>(
+    source: &'s R,
+    offset: u64,
+    len: usize,
+    buf: &'s mut Vec<u8>,
+) -> Result<&'s [u8], Error> {
+    if let Some(bytes) = source.borrow(offset, len) {
+        return Ok(bytes);
+    }
+    fill(source, offset, len, buf)?;
+    Ok(buf)
+}
+
+/// Makes `buf` the `len` bytes from `offset` on.
+fn fill<R: ReadAt>(source: &R, offset: u64, len: usize, buf: &mut Vec<u8>) -> Result<(), Error> {
+    buf.truncate(len);
+    let more = len - buf.len();
+    buf.try_reserve(more)
+        .map_err(|_| Error::OutOfMemory { what: "part of the container", bytes: len as u64 })?;
+    buf.resize(len, 0);
+    source.read_exact_at(offset, buf).map_err(|source| Error::Io { op: "reading the container", source })
+}
+
+/// Reads the head; returns the bytes before the first section as well.
+fn read_head<R: ReadAt>(source: &R) -> Result<(Head, Vec<u8>), Error> {
+    let len = source.len().min(Head::LEN_MAX as u64);
+    let mut prefix = Vec::new();
+    fill(source, 0, usize::try_from(len).unwrap_or(Head::LEN_MAX), &mut prefix)?;
+    let head = Head::read(&prefix)?;
+    prefix.truncate(usize::try_from(head.header.body_offset()).unwrap_or(usize::MAX));
+    Ok((head, prefix))
+}
+
+fn read_trailer<R: ReadAt>(source: &R, header: &Header, limits: &Limits) -> Result<Trailer, Error> {
+    let (len, needs) = (source.len(), header.body_offset() + Tables::len(0, 0) + Trailer::LEN as u64);
+    if len < needs {
+        return Err(Error::Truncated { what: "container", needs, available: len });
+    }
+    let mut bytes = [0; Trailer::LEN];
+    let offset = len - Trailer::LEN as u64;
+    let read = source.read_exact_at(offset, &mut bytes);
+    read.map_err(|source| Error::Io { op: "reading the container", source })?;
+    let trailer = Trailer::decode(&bytes, len)?;
+    let invalid = |rule| Error::Invalid { what: "trailer", rule, offset };
+    if trailer.epoch != header.epoch {
+        return Err(invalid("the epoch is not that of the header"));
+    }
+    let limit = |what, needs, allowed| {
+        if needs > allowed { Err(Error::Limit { what, needs, allowed }) } else { Ok(()) }
+    };
+    let sections_max = limits.sections_max.min(SECTIONS_MAX);
+    limit("sections of a container", trailer.section_count.into(), sections_max.into())?;
+    limit("bytes of tail metadata", trailer.tail_len.into(), TAIL_LEN_MAX.into())?;
+    let tables_len = Tables::len(trailer.section_count, trailer.chunk_count);
+    let tail_end = tables_len + u64::from(trailer.tail_len);
+    let footer_len = tail_end + pad(tail_end, 8);
+    if trailer.footer_offset < header.body_offset() || !trailer.footer_offset.is_multiple_of(8) {
+        return Err(invalid("the footer doesn't begin at a multiple of 8 behind the head"));
+    }
+    if trailer.footer_offset.checked_add(footer_len) != Some(offset) {
+        return Err(invalid("the tables and the tail don't add up to the footer"));
+    }
+    limit(
+        "bytes of a container's tables (raise Limits::decoded_max if the source is trusted)",
+        tables_len,
+        limits.decoded_max,
+    )?;
+    Ok(trailer)
+}
+
+fn read_footer<R: ReadAt>(
+    source: &R,
+    header: &Header,
+    trailer: &Trailer,
+    prefix: &[u8],
+) -> Result<(Metadata, Tables), Error> {
+    let len = trailer.container_len - trailer.footer_offset;
+    let len = usize::try_from(len).map_err(|_| Error::OutOfMemory { what: "footer", bytes: len })?;
+    let mut buf = Vec::new();
+    let bytes = bytes_at(source, trailer.footer_offset, len, &mut buf)?;
+    let (footer, last) = bytes.split_at_checked(len - Trailer::LEN).unwrap_or_default();
+
+    let mut digest = crc64fast::Digest::new();
+    digest.write(prefix);
+    digest.write(footer);
+    digest.write(last.get(..Trailer::COVERED).unwrap_or_default());
+    if digest.sum64() != trailer.container_crc {
+        let (expected, found) = (trailer.container_crc, digest.sum64());
+        return Err(Error::Checksum { what: "container", offset: trailer.footer_offset, expected, found });
+    }
+
+    let mut input = Input::at("footer", footer, trailer.footer_offset);
+    let counts = (trailer.section_count, trailer.chunk_count);
+    let tables = Tables::decode(&mut input, counts, header.body_offset(), trailer.footer_offset)?;
+    let tail_offset = input.offset();
+    let tail = input.take(usize::try_from(trailer.tail_len).unwrap_or(usize::MAX))?;
+    input.zeros(input.remaining())?;
+    Ok((Metadata::decode(tail, TAIL, tail_offset)?, tables))
+}

@@ -1,0 +1,12 @@
+//! The container from outside: round trips, golden files, damage and hostile input.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(clippy::indexing_slicing, reason = "an index out of bounds is a failed test")]
+
+mod codec;
+mod damage;
+mod forge;
+mod golden;
+mod hostile;
+mod random;
+mod round_trip;
+mod writer;
