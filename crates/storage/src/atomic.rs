@@ -1,0 +1,132 @@
+//! Replacing a file whole: readers, and crashes, see the old content or the new one.
+//!
+//! The new content goes to a temporary in the same directory, which takes the old one's name once it
+//! is on the disk. Writers of one file don't wait for each other; the last to commit wins.
+
+mod clean;
+mod parents;
+mod temporary;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+pub use clean::{Cleaned, clean};
+use temporary::Temporary;
+
+use crate::{Durability, Error, Files};
+
+/// New content for a file, not visible before [`commit`](Writer::commit).
+///
+/// A write is passed on as it comes, so small ones are worth a `BufWriter`. Dropping it without a
+/// commit removes the temporary and leaves the previous file as it was; so does an error.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    temporary: Temporary<'a>,
+    path: PathBuf,
+    durability: Durability,
+    len: u64,
+    failed: bool,
+}
+
+impl<'a> Writer<'a> {
+    /// Begins new content for `path`, in a temporary beside it.
+    ///
+    /// Missing parent directories are created and, whatever the `durability`, synced into their
+    /// parents, so that a later durable write may build on them. If `path` exists, its permission
+    /// bits are taken over before the first byte is written; owner and extended attributes are not.
+    /// A symbolic link at `path` is replaced, not followed.
+    ///
+    /// A crash from here to the commit leaves the previous file, and a temporary for [`clean`].
+    ///
+    /// # Errors
+    /// [`Error::NoFileName`] if `path` ends in none, else [`Error::Io`].
+    pub fn create(files: &'a dyn Files, path: &Path, durability: Durability) -> Result<Self, Error> {
+        let temporary = Temporary::create(files, path)?;
+        Ok(Self { temporary, path: path.to_owned(), durability, len: 0, failed: false })
+    }
+
+    /// Puts the new content in the place of the old.
+    ///
+    /// When it returns `Ok`, with [`Durability::Durable`] content and name are on the disk. With
+    /// [`Durability::Buffered`] they survive the death of the process; a power cut may leave the old
+    /// content, the new, or a file with the new name and part or none of the content.
+    ///
+    /// A crash half-way leaves the old content or the new, when durable.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] after a failed write and [`Error::Io`]: the previous file is as it was.
+    /// [`Error::NotDurable`] if the directory could not be synced: the new content is in place, and a
+    /// power cut may bring the old one back.
+    pub fn commit(self) -> Result<Committed, Error> {
+        let Self { temporary, path, durability, len, failed } = self;
+        if failed {
+            return Err(Error::Poisoned { path });
+        }
+        let durable = durability == Durability::Durable;
+        if durable {
+            // A sync that failed is not repeated: the temporary is dropped, its pages are not trusted.
+            temporary.sync()?;
+        }
+        let published = temporary.rename(&path)?;
+        if durable {
+            // The directory is synced last: until then a crash may bring the old name back.
+            published.sync_dir().map_err(|source| Error::NotDurable { path, source: Box::new(source) })?;
+        }
+        Ok(Committed { bytes: len, durability })
+    }
+
+    fn append(&mut self, data: &[u8]) -> Result<(), Error> {
+        if self.failed {
+            let path = self.path.clone();
+            return Err(Error::Poisoned { path });
+        }
+        let written = self.temporary.write_at(data, self.len);
+        self.failed = written.is_err();
+        if written.is_ok() {
+            self.len += data.len() as u64;
+        }
+        written
+    }
+}
+
+/// Takes all bytes of each write, or fails for good. The error inside the [`io::Error`] is [`Error`].
+impl io::Write for Writer<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.append(data).map_err(|e| io::Error::new(e.io_kind().unwrap_or(io::ErrorKind::Other), e))?;
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Receipt of a replacement.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// Length of the new content.
+    pub bytes: u64,
+    /// What has been waited for.
+    pub durability: Durability,
+}
+
+/// Replaces the content of `path` by `bytes`, in one step.
+///
+/// What has survived when it returns `Ok`, and what a crash half-way leaves, is as
+/// [`Writer::create`] and [`Writer::commit`] say.
+///
+/// # Errors
+/// As [`Writer::create`] and [`Writer::commit`].
+pub fn replace(
+    files: &dyn Files,
+    path: &Path,
+    durability: Durability,
+    bytes: &[u8],
+) -> Result<Committed, Error> {
+    let mut writer = Writer::create(files, path, durability)?;
+    writer.append(bytes)?;
+    writer.commit()
+}

@@ -1,0 +1,176 @@
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::{Error, File, Files, Metadata, Op};
+
+/// The operating system's files.
+///
+/// On Unix a sync of a file is `fdatasync` or `fsync` (`F_FULLFSYNC` on macOS) and a sync of a
+/// directory is `fsync`. Windows has no sync of a directory: there it does nothing, and names are as
+/// durable as the file system's journal makes them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OsFiles;
+
+impl Files for OsFiles {
+    #[expect(clippy::disallowed_methods, reason = "this is Files")]
+    fn open(&self, path: &Path) -> Result<Box<dyn File>, Error> {
+        let file = fs::File::open(path).map_err(|e| Error::io(Op::Open, path, e))?;
+        Ok(OsFile::boxed(file, path))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is Files")]
+    fn create_new(&self, path: &Path) -> Result<Box<dyn File>, Error> {
+        let file = fs::File::create_new(path).map_err(|e| Error::io(Op::CreateNew, path, e))?;
+        Ok(OsFile::boxed(file, path))
+    }
+
+    fn metadata(&self, path: &Path) -> Result<Metadata, Error> {
+        let found = fs::metadata(path).map_err(|e| Error::io(Op::Metadata, path, e))?;
+        Ok(describe(&found))
+    }
+
+    fn list(&self, dir: &Path) -> Result<Vec<OsString>, Error> {
+        let failed = |e| Error::io(Op::List, dir, e);
+        fs::read_dir(dir).map_err(failed)?.map(|entry| entry.map(|e| e.file_name()).map_err(failed)).collect()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is Files")]
+    fn create_dir(&self, dir: &Path) -> Result<(), Error> {
+        fs::create_dir(dir).map_err(|e| Error::io(Op::CreateDir, dir, e))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is Files")]
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
+        fs::rename(from, to).map_err(|e| Error::io(Op::Rename, to, e))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is Files")]
+    fn remove(&self, path: &Path) -> Result<(), Error> {
+        fs::remove_file(path).map_err(|e| Error::io(Op::Remove, path, e))
+    }
+
+    fn sync_dir(&self, dir: &Path) -> Result<(), Error> {
+        sync_directory(dir).map_err(|e| Error::io(Op::SyncDir, dir, e))
+    }
+}
+
+#[derive(Debug)]
+struct OsFile {
+    file: fs::File,
+    path: PathBuf,
+}
+
+impl OsFile {
+    fn boxed(file: fs::File, path: &Path) -> Box<dyn File> {
+        let path = path.to_owned();
+        Box::new(Self { file, path })
+    }
+
+    fn named<T>(&self, op: Op, answer: io::Result<T>) -> Result<T, Error> {
+        answer.map_err(|e| Error::io(op, &self.path, e))
+    }
+}
+
+impl File for OsFile {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn metadata(&self) -> Result<Metadata, Error> {
+        let found = self.named(Op::Metadata, self.file.metadata())?;
+        Ok(describe(&found))
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize, Error> {
+        self.named(Op::Read, read_at(&self.file, buf, offset))
+    }
+
+    fn write_at(&self, data: &[u8], offset: u64) -> Result<usize, Error> {
+        self.named(Op::Write, write_at(&self.file, data, offset))
+    }
+
+    fn set_mode(&self, mode: u32) -> Result<(), Error> {
+        self.named(Op::SetMode, set_mode(&self.file, mode))
+    }
+
+    fn sync_data(&self) -> Result<(), Error> {
+        self.named(Op::SyncData, self.file.sync_data())
+    }
+
+    fn sync_all(&self) -> Result<(), Error> {
+        self.named(Op::SyncAll, self.file.sync_all())
+    }
+
+    fn try_lock(&self) -> Result<bool, Error> {
+        match self.file.try_lock() {
+            Ok(()) => Ok(true),
+            Err(fs::TryLockError::WouldBlock) => Ok(false),
+            Err(fs::TryLockError::Error(e)) => self.named(Op::Lock, Err(e)),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn describe(found: &fs::Metadata) -> Metadata {
+    use std::os::unix::fs::MetadataExt;
+
+    use crate::FileId;
+
+    // Set-id and sticky bits are not carried over to new content, as the kernel drops them on a write.
+    Metadata {
+        len: found.len(),
+        mode: Some(found.mode() & 0o777),
+        id: Some(FileId { device: found.dev(), inode: found.ino() }),
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &fs::File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buf, offset)
+}
+
+#[cfg(unix)]
+fn write_at(file: &fs::File, data: &[u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::write_at(file, data, offset)
+}
+
+#[cfg(unix)]
+fn set_mode(file: &fs::File, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+#[cfg(unix)]
+#[expect(clippy::disallowed_methods, reason = "this is Files")]
+fn sync_directory(dir: &Path) -> io::Result<()> {
+    fs::File::open(dir)?.sync_all()
+}
+
+#[cfg(windows)]
+fn describe(found: &fs::Metadata) -> Metadata {
+    Metadata { len: found.len(), mode: None, id: None }
+}
+
+#[cfg(windows)]
+fn read_at(file: &fs::File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buf, offset)
+}
+
+#[cfg(windows)]
+fn write_at(file: &fs::File, data: &[u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_write(file, data, offset)
+}
+
+#[cfg(windows)]
+fn set_mode(_file: &fs::File, _mode: u32) -> io::Result<()> {
+    Err(io::Error::from(io::ErrorKind::Unsupported))
+}
+
+#[cfg(windows)]
+fn sync_directory(_dir: &Path) -> io::Result<()> {
+    Ok(())
+}

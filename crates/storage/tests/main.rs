@@ -1,0 +1,9 @@
+//! What holds for every file system this crate is given, and after every crash of a simulated one.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod behaviour;
+mod counts;
+mod crash;
+mod faults;
+mod support;
+mod temporaries;
