@@ -1,0 +1,168 @@
+use std::collections::TryReserveError;
+
+use keepstone_format::{FirstBytes, Kind};
+
+/// Why a foreign file was not read.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bytes do not begin as files of this format do.
+    #[error("not an {format} file: it begins with {found}")]
+    NotThisFormat {
+        /// The format that was asked for.
+        format: &'static str,
+        /// How the file begins instead.
+        found: FirstBytes,
+    },
+    /// The file is of a version that this build does not read.
+    #[error(
+        "{format} version is {found}, this build reads {oldest} to {newest}{}",
+        if found > newest { "; update the program" } else { "" }
+    )]
+    Version {
+        /// The format of the file.
+        format: &'static str,
+        /// The version in the file.
+        found: u16,
+        /// The oldest version that is read.
+        oldest: u16,
+        /// The newest version that is read.
+        newest: u16,
+    },
+    /// The file ends before what it announces.
+    #[error("{part} needs {needs} bytes, the file has {found}; it is truncated")]
+    Truncated {
+        /// What is cut off.
+        part: &'static str,
+        /// The file length at which the part would be complete.
+        needs: u64,
+        /// The file length.
+        found: u64,
+    },
+    /// The stored checksum is not that of the bytes.
+    #[error("data at byte {offset}: checksum is {found:08x}, expected {expected:08x}")]
+    Checksum {
+        /// Where the checksummed bytes begin in the file.
+        offset: u64,
+        /// The checksum stored in the file.
+        expected: u32,
+        /// The checksum of the bytes.
+        found: u32,
+    },
+    /// The codec byte has no known meaning.
+    #[error("codec {found} is unknown; update the program")]
+    UnknownCodec {
+        /// The codec byte.
+        found: u8,
+    },
+    /// The codec is known and was left out of this build.
+    #[error("the file needs the codec {codec}; build keepstone-compat with feature \"{feature}\"")]
+    CodecNotBuilt {
+        /// The codec of the file.
+        codec: &'static str,
+        /// The Cargo feature that brings it.
+        feature: &'static str,
+    },
+    /// The file needs more than the caller's [`Limits`](keepstone_format::Limits) allow.
+    #[error("the file needs {needs} {what}, {allowed} are allowed; raise the limit if you trust it")]
+    Limit {
+        /// What is counted.
+        what: &'static str,
+        /// What the file announces.
+        needs: u64,
+        /// The limit.
+        allowed: u64,
+    },
+    /// What the limits allow is more than the machine has.
+    #[error("{needs} bytes of memory cannot be had; lower the limits or free memory")]
+    OutOfMemory {
+        /// The bytes asked for.
+        needs: u64,
+        /// What the allocator answered.
+        source: TryReserveError,
+    },
+    /// The announced size is more than compressed data of this length can hold.
+    #[error("size prefix at byte {offset} is {declared}, the data can hold at most {possible}")]
+    SizePrefix {
+        /// Where the prefix is in the file.
+        offset: u64,
+        /// The announced size.
+        declared: u64,
+        /// The most that the compressed bytes can decode to.
+        possible: u64,
+    },
+    /// The data is too short to hold the size that stands before compressed bytes.
+    #[error("size prefix at byte {offset} needs 4 bytes, the data has {found}")]
+    SizePrefixMissing {
+        /// Where the prefix would be in the file.
+        offset: u64,
+        /// The length of the data.
+        found: u64,
+    },
+    /// The compressed bytes are no valid LZ4 block of the announced size.
+    #[cfg(feature = "lz4")]
+    #[error("LZ4 block at byte {offset} cannot be decoded")]
+    Lz4 {
+        /// Where the block begins in the file.
+        offset: u64,
+        /// What the decoder found.
+        source: lz4_flex::block::DecompressError,
+    },
+    /// A field of the decoded body is not valid postcard.
+    #[error("field {field} at byte {offset} of the decoded body cannot be decoded")]
+    Body {
+        /// The field, as a path such as `companions[2].name`.
+        field: String,
+        /// Where the field begins in the decoded body.
+        offset: u64,
+        /// What the decoder found.
+        source: postcard::Error,
+    },
+    /// A list or map of the decoded body announces more elements than bytes are left for.
+    #[error("field {field} at byte {offset} of the decoded body counts {count}, room is for {room}")]
+    Count {
+        /// The field, as a path such as `inventory.items`.
+        field: String,
+        /// Where the field begins in the decoded body.
+        offset: u64,
+        /// The announced count.
+        count: u64,
+        /// How many of the smallest elements the remaining bytes could hold.
+        room: u64,
+    },
+    /// A field of the decoded body has a value that it cannot have.
+    #[error("field {field} at byte {offset} of the decoded body is {found}, expected {expected}")]
+    Value {
+        /// The field, as a path such as `created_at.hour`.
+        field: String,
+        /// Where the field begins in the decoded body.
+        offset: u64,
+        /// The value.
+        found: i64,
+        /// The values that are valid.
+        expected: &'static str,
+    },
+}
+
+impl Error {
+    /// Answers what the caller should do.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Version { found, newest, .. } if found > newest => Kind::Newer,
+            Self::UnknownCodec { .. } => Kind::Newer,
+            Self::Limit { .. } | Self::OutOfMemory { .. } => Kind::Limit,
+            Self::CodecNotBuilt { .. } => Kind::Misuse,
+            _ => Kind::Damaged,
+        }
+    }
+
+    /// Puts the name of the enclosing field before that of the field at fault, which is empty for an
+    /// element without fields.
+    pub(crate) fn within(mut self, outer: &str) -> Self {
+        if let Self::Body { field, .. } | Self::Count { field, .. } | Self::Value { field, .. } = &mut self {
+            let separator = if field.is_empty() { "" } else { "." };
+            *field = format!("{outer}{separator}{field}");
+        }
+        self
+    }
+}

@@ -1,0 +1,48 @@
+#![forbid(unsafe_code)]
+#![doc = "Reads the files of other save systems."]
+//!
+//! Every reader is a pure codec: it takes bytes and gives values, opens no file, reads no clock and
+//! writes nothing. It accepts what the original program accepts; what a file should not have and
+//! the original overlooks comes back as a warning. It never trusts a length: see
+//! [`Limits`](keepstone_format::Limits).
+//!
+//! | module | files | versions |
+//! |---|---|---|
+//! | [`awsv`] | `.awsv` saves of aw-save (AstraWeave) | 1 and 2, uncompressed or LZ4 |
+//!
+//! # Example
+//!
+//! ```
+//! # #[cfg(feature = "lz4")] {
+//! use keepstone_compat::{Error, awsv};
+//! use keepstone_format::Limits;
+//!
+//! let bytes = include_bytes!(concat!(
+//!     env!("CARGO_MANIFEST_DIR"),
+//!     "/tests/fixtures/awsv/slot05_2026-03-13T08-45-25Z_6ea6b68a-b2e8-41b3-bc0a-09d93acfe4cd.awsv",
+//! ));
+//! let limits = Limits::for_file_len(249);
+//! let file = awsv::File::read(bytes, &limits)?;
+//! assert_eq!(file.bundle.player_id, "test_player");
+//! assert_eq!(file.bundle.inventory.credits, 9999);
+//! assert_eq!(file.bundle.created_at, 1_773_391_525_443_021_700);
+//! assert!(file.warnings.is_empty());
+//!
+//! let damaged = awsv::verify(&bytes[..248], &limits);
+//! assert!(matches!(
+//!     damaged,
+//!     Err(Error::Truncated { needs: 249, found: 248, .. })
+//! ));
+//! # }
+//! # Ok::<(), keepstone_compat::Error>(())
+//! ```
+//!
+//! # Features
+//!
+//! - `lz4` (default): LZ4-compressed `.awsv` files, which is every file that aw-save writes.
+
+pub mod awsv;
+mod error;
+mod reserve;
+
+pub use error::Error;

@@ -1,0 +1,8 @@
+//! What the readers of foreign files promise.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test helper that fails is a failed test"
+)]
+
+mod awsv;
