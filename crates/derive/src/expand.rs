@@ -1,0 +1,78 @@
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Data, DeriveInput, Fields, Index, Member, Result};
+
+use crate::attributes::{Attributes, require_fixed_layout};
+
+pub(crate) fn persist(input: &DeriveInput) -> Result<TokenStream> {
+    let attributes = Attributes::parse(input)?;
+    let Attributes { name, version, krate, .. } = &attributes;
+    let ident = &input.ident;
+
+    let unit = matches!(&input.data, Data::Struct(data) if matches!(data.fields, Fields::Unit));
+    let (codec, plain) = if attributes.pod {
+        require_fixed_layout(input)?;
+        (quote!(AsPlain), plain_impl(input, krate)?)
+    } else if unit && input.generics.params.is_empty() {
+        // No bytes: nothing about the layout needs to be promised.
+        (quote!(AsMarker), quote!(#[automatically_derived] impl #krate::__derive::Marker for #ident { const VALUE: Self = #ident; }))
+    } else {
+        (quote!(AsSerde), TokenStream::new())
+    };
+    let mut generics = input.generics.clone();
+    if !generics.params.is_empty() {
+        let predicates = &mut generics.make_where_clause().predicates;
+        predicates.push(syn::parse_quote!(Self: 'static));
+        predicates.push(syn::parse_quote!(#krate::__derive::#codec: #krate::__derive::Codec<Self>));
+    }
+    let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+    // A generic type is registered for each use: the derive can't know them.
+    let registration = if input.generics.params.is_empty() {
+        quote!(#krate::__register!(#ident);)
+    } else {
+        TokenStream::new()
+    };
+    Ok(quote! {
+        #plain
+        #[automatically_derived]
+        impl #impl_generics #krate::__derive::Persist for #ident #type_generics #where_clause {
+            const NAME: &'static str = #name;
+            const VERSION: u32 = #version;
+            type Codec = #krate::__derive::#codec;
+        }
+        #registration
+    })
+}
+
+/// Writes the `unsafe impl Plain`, and a constant that fails to compile when the type has padding.
+fn plain_impl(input: &DeriveInput, krate: &syn::Path) -> Result<TokenStream> {
+    let ident = &input.ident;
+    if let Some(parameter) = input.generics.params.first() {
+        let message = "persist(pod) types can't be generic: padding can't be ruled out for every use; use serde or a type of its own";
+        return Err(syn::Error::new_spanned(parameter, message));
+    }
+    let Data::Struct(data) = &input.data else {
+        return Err(syn::Error::new(ident.span(), "persist(pod) is for structs: an enum or union has invalid bit patterns"));
+    };
+    let fields = data.fields.iter().enumerate().map(|(index, field)| {
+        let name = match &field.ident {
+            Some(name) => Member::Named(name.clone()),
+            None => Member::Unnamed(Index::from(index)),
+        };
+        let (name, ty) = (quote!(#name).to_string(), &field.ty);
+        quote!((#name, <#ty as #krate::__derive::Plain>::LAYOUT))
+    });
+    Ok(quote! {
+        // SAFETY: repr(C) or transparent was checked by the macro; every field is Plain by the bound that naming its
+        // LAYOUT demands; the sizes of the fields add up to the size of the struct by the assertion below, so
+        // there is no padding.
+        #[automatically_derived]
+        unsafe impl #krate::__derive::Plain for #ident {
+            const LAYOUT: #krate::__derive::Layout = #krate::__derive::Layout::Struct(&[#(#fields),*]);
+        }
+        const _: () = assert!(
+            ::core::mem::size_of::<#ident>() == <#ident as #krate::__derive::Plain>::LAYOUT.size(),
+            "persist(pod): the type has padding; reorder its fields or fill the gap with an explicit array of u8",
+        );
+    })
+}

@@ -1,0 +1,83 @@
+//! `#[derive(Persist)]`: a component's stable name, version and encoding, and its registration.
+//!
+//! ```
+//! use keepstone_derive::Persist;
+//! use keepstone_ecs_persist::Persist;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Persist, Clone, Copy)]
+//! #[persist(crate = "keepstone_ecs_persist", name = "game.position", pod)]
+//! #[repr(C)]
+//! struct Position {
+//!     x: f32,
+//!     y: f32,
+//!     z: f32,
+//! }
+//!
+//! #[derive(Persist, Serialize, Deserialize)]
+//! #[persist(crate = "keepstone_ecs_persist", name = "game.inventory", version = 2)]
+//! struct Inventory {
+//!     items: Vec<String>,
+//! }
+//!
+//! assert_eq!((Position::NAME, Position::VERSION), ("game.position", 1));
+//! assert_eq!((Inventory::NAME, Inventory::VERSION), ("game.inventory", 2));
+//! ```
+//!
+//! | attribute | meaning | default |
+//! |---|---|---|
+//! | `name = "..."` | the name in files, 1 to 255 bytes | the bare type name |
+//! | `version = N` | the version of the definition, from 1 | 1 |
+//! | `pod` | rows are the value's bytes: needs `#[repr(C)]` or `#[repr(transparent)]`, `Copy`, and fields that are `Plain` (fixed-width numbers, arrays of them, other such structs) without padding between them; all of it is checked at compile time | serde |
+//! | `crate = "..."` | the crate that the generated code refers to | `keepstone` |
+//!
+//! Padding, a field that has invalid bit patterns, and a layout that the compiler may change don't compile:
+//!
+//! ```compile_fail,E0080
+//! # use keepstone_derive::Persist;
+//! #[derive(Persist, Clone, Copy)]
+//! #[persist(crate = "keepstone_ecs_persist", pod)]
+//! #[repr(C)]
+//! struct Padded {
+//!     small: u8,
+//!     large: u32,
+//! }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # use keepstone_derive::Persist;
+//! #[derive(Persist, Clone, Copy)]
+//! #[persist(crate = "keepstone_ecs_persist", pod)]
+//! #[repr(C)]
+//! struct Flag {
+//!     set: bool,
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! # use keepstone_derive::Persist;
+//! #[derive(Persist, Clone, Copy)]
+//! #[persist(crate = "keepstone_ecs_persist", pod)]
+//! struct Unordered {
+//!     x: f32,
+//! }
+//! ```
+//!
+//! Without `pod` the type needs serde's `Serialize` and `Deserialize`. A unit struct needs neither: it has no bytes.
+//!
+//! A type without type parameters registers itself with the ECS adapters of that crate; a generic one is registered for each
+//! use, with `registry.add::<T<U>>()`.
+#![forbid(unsafe_code)]
+
+mod attributes;
+mod expand;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+/// Implements `Persist`, and `Plain` for `#[persist(pod)]`; see the crate's documentation for the attributes.
+#[proc_macro_derive(Persist, attributes(persist))]
+pub fn persist(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    expand::persist(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}

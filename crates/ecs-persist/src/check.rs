@@ -1,0 +1,121 @@
+//! The rules that columns and tables must keep, checked before a document is written and after it is read.
+
+use crate::{
+    doc::{Column, ColumnData, NONE, WorldDoc},
+    error::Error,
+    schema::Encoding,
+};
+
+impl WorldDoc<'_> {
+    /// Checks that tables, schema and columns agree: what encoding relies on and decoding promises.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with the first rule that doesn't hold, [`Error::Limit`] beyond 2^32 - 2 entities.
+    pub fn check(&self) -> Result<(), Error> {
+        self.check_tables()?;
+        let entities = self.entity_count();
+        for pair in self.columns.windows(2) {
+            if let [before, after] = pair
+                && before.schema.name >= after.schema.name
+            {
+                return Err(invalid("columns don't ascend by name", &after.schema.name, "a greater name"));
+            }
+        }
+        for (column, rows) in self.columns.iter().zip(self.rows_per_column()) {
+            check_column(column, u64::from(rows), entities)?;
+        }
+        Ok(())
+    }
+
+    fn check_tables(&self) -> Result<(), Error> {
+        let mut entities: u64 = 0;
+        for table in &self.tables {
+            entities += u64::from(table.rows);
+            if table.rows == 0 {
+                return Err(invalid("rows of a table", 0, "at least 1"));
+            }
+            for pair in table.components.windows(2) {
+                if let [before, after] = pair
+                    && before >= after
+                {
+                    return Err(invalid("components of a table don't ascend", after, format!("above {before}")));
+                }
+            }
+            for &component in &table.components {
+                match self.columns.get(usize::from(component)) {
+                    None => return Err(invalid("component of a table", component, format!("below {}", self.columns.len()))),
+                    Some(column) if column.schema.resource => {
+                        return Err(invalid("component of a table", &column.schema.name, "a component, not a resource"));
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        if entities >= u64::from(NONE) {
+            return Err(Error::Limit { what: "entities", needs: entities, allowed: u64::from(NONE - 1) });
+        }
+        Ok(())
+    }
+}
+
+fn check_column(column: &Column<'_>, rows: u64, entities: u32) -> Result<(), Error> {
+    match (&column.schema.encoding, &column.data) {
+        (Encoding::Plain(layout), ColumnData::Plain(pieces)) => {
+            let found: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
+            expect("bytes of a plain column", found, rows * layout.size() as u64)
+        }
+        (Encoding::Rows { .. }, ColumnData::Rows { data, lengths, targets }) => {
+            expect("row lengths of a column", lengths.len() as u64, rows)?;
+            let sum = lengths.iter().map(|&len| u64::from(len)).sum();
+            expect("bytes of the rows of a column", data.len() as u64, sum)?;
+            check_targets(targets, entities)
+        }
+        (Encoding::Reference { .. }, _) if column.schema.resource => {
+            Err(invalid("encoding of a resource", "reference", "plain or rows"))
+        }
+        (Encoding::Reference { linked }, ColumnData::References { targets, ranks }) => {
+            expect("references of a column", targets.len() as u64, rows)?;
+            check_targets(targets, entities)?;
+            match ranks {
+                None => Ok(()),
+                Some(_) if !linked => Err(invalid("ranks of a column", "some", "none, as it isn't linked")),
+                Some(ranks) => check_ranks(targets, ranks),
+            }
+        }
+        (encoding, _) => Err(invalid("data of a column", "another encoding's", encoding.to_string())),
+    }
+}
+
+fn check_targets(targets: &[u32], entities: u32) -> Result<(), Error> {
+    match targets.iter().find(|&&target| target >= entities && target != NONE) {
+        Some(target) => Err(invalid("ordinal of a reference", target, format!("below {entities}, or none"))),
+        None => Ok(()),
+    }
+}
+
+fn check_ranks(targets: &[u32], ranks: &[u32]) -> Result<(), Error> {
+    expect("ranks of a column", ranks.len() as u64, targets.len() as u64)?;
+    if let Some((_, rank)) = targets.iter().zip(ranks).find(|&(&target, &rank)| target == NONE && rank != 0) {
+        return Err(invalid("rank of a reference to nothing", rank, 0));
+    }
+    let mut places: Vec<(u32, u32)> =
+        targets.iter().copied().zip(ranks.iter().copied()).filter(|&(target, _)| target != NONE).collect();
+    places.sort_unstable();
+    let mut next = (NONE, 0);
+    for (target, rank) in places {
+        let wanted = if next.0 == target { next.1 } else { 0 };
+        if rank != wanted {
+            return Err(invalid("rank of a reference", rank, wanted));
+        }
+        next = (target, wanted + 1);
+    }
+    Ok(())
+}
+
+fn expect(what: &'static str, found: u64, expected: u64) -> Result<(), Error> {
+    if found == expected { Ok(()) } else { Err(invalid(what, found, expected)) }
+}
+
+pub(crate) fn invalid(what: &'static str, found: impl ToString, expected: impl ToString) -> Error {
+    Error::Invalid { what, found: found.to_string(), expected: expected.to_string() }
+}

@@ -1,0 +1,296 @@
+use std::{borrow::Cow, marker::PhantomData};
+
+use keepstone_format::plain::{self, Layout, OwnedLayout, Plain};
+use keepstone_value::{Decoder, Entities, Options, Resolve};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    doc::{Column, ColumnData},
+    error::Error,
+    schema::Encoding,
+    shown::Shown,
+};
+
+/// The values of one component in a world, as runs of storage or as single references.
+#[derive(Debug, Clone)]
+pub struct Runs<'w, T> {
+    runs: Vec<Run<'w, T>>,
+}
+
+#[derive(Debug, Clone)]
+enum Run<'w, T> {
+    Slice(&'w [T]),
+    Scattered(Vec<&'w T>),
+}
+
+impl<T> Default for Runs<'_, T> {
+    fn default() -> Self {
+        Self { runs: Vec::new() }
+    }
+}
+
+impl<'w, T> Runs<'w, T> {
+    /// Adds rows that lie side by side.
+    pub fn push_slice(&mut self, rows: &'w [T]) {
+        self.runs.push(Run::Slice(rows));
+    }
+
+    /// Adds rows that don't.
+    pub fn push_scattered(&mut self, rows: Vec<&'w T>) {
+        self.runs.push(Run::Scattered(rows));
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.runs.iter().map(|run| run.iter().len()).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All rows in order.
+    pub fn iter(&self) -> impl Iterator<Item = &'w T> + Clone {
+        self.runs.iter().flat_map(Run::iter)
+    }
+}
+
+impl<'w, T> Run<'w, T> {
+    fn iter(&self) -> RunIter<'_, 'w, T> {
+        match self {
+            Run::Slice(rows) => RunIter::Slice(rows.iter()),
+            Run::Scattered(rows) => RunIter::Scattered(rows.iter()),
+        }
+    }
+}
+
+enum RunIter<'r, 'w, T> {
+    Slice(std::slice::Iter<'w, T>),
+    Scattered(std::slice::Iter<'r, &'w T>),
+}
+
+impl<T> Clone for RunIter<'_, '_, T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Slice(rows) => Self::Slice(rows.clone()),
+            Self::Scattered(rows) => Self::Scattered(rows.clone()),
+        }
+    }
+}
+
+impl<'w, T> Iterator for RunIter<'_, 'w, T> {
+    type Item = &'w T;
+
+    fn next(&mut self) -> Option<&'w T> {
+        match self {
+            Self::Slice(rows) => rows.next(),
+            Self::Scattered(rows) => rows.next().copied(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self {
+            Self::Slice(rows) => rows.size_hint(),
+            Self::Scattered(rows) => rows.size_hint(),
+        }
+    }
+}
+
+impl<T> ExactSizeIterator for RunIter<'_, '_, T> {}
+
+/// How values of `T` become a column and come back.
+pub trait Codec<T>: 'static {
+    /// Encodes rows, or borrows them where their memory is what the file holds.
+    ///
+    /// # Errors
+    /// When a value's `Serialize` fails or it exceeds a limit of the row format.
+    fn capture<'w>(
+        rows: Runs<'w, T>,
+        entities: &mut dyn Entities,
+    ) -> Result<(Encoding, ColumnData<'w>), keepstone_value::Error>;
+
+    /// Decodes all `rows` of a column.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] when the column's encoding doesn't fit `T`, [`Error::Value`] when a row doesn't.
+    fn decode(column: &Column<'_>, rows: usize, entities: &mut dyn Resolve) -> Result<Vec<T>, Error>;
+}
+
+/// Rows are the value's own bytes: one copy a column.
+#[derive(Debug)]
+pub struct AsPlain;
+
+/// A type with one value, such as a unit struct.
+pub trait Marker: Sized + 'static {
+    /// The value.
+    const VALUE: Self;
+}
+
+/// Rows are serde values with a recorded shape.
+#[derive(Debug)]
+pub struct AsSerde;
+
+/// Rows have no bytes: for unit structs.
+#[derive(Debug)]
+pub struct AsMarker;
+
+/// Rows are serde values of `P`, which stands in for a foreign type.
+#[derive(Debug)]
+pub struct AsProxy<P>(PhantomData<P>);
+
+impl<T: Plain> Codec<T> for AsPlain {
+    fn capture<'w>(
+        rows: Runs<'w, T>,
+        _: &mut dyn Entities,
+    ) -> Result<(Encoding, ColumnData<'w>), keepstone_value::Error> {
+        let mut pieces = Vec::with_capacity(rows.runs.len());
+        for run in &rows.runs {
+            match run {
+                Run::Slice(rows) => pieces.push(plain::to_le_bytes_cow(rows)),
+                Run::Scattered(rows) => {
+                    let mut bytes = Vec::with_capacity(rows.len() * size_of::<T>());
+                    for row in rows {
+                        bytes.extend_from_slice(&plain::to_le_bytes_cow(std::slice::from_ref(*row)));
+                    }
+                    pieces.push(Cow::Owned(bytes));
+                }
+            }
+        }
+        Ok((Encoding::Plain(OwnedLayout::from(&T::LAYOUT)), ColumnData::Plain(pieces)))
+    }
+
+    fn decode(column: &Column<'_>, rows: usize, _: &mut dyn Resolve) -> Result<Vec<T>, Error> {
+        let (Encoding::Plain(layout), ColumnData::Plain(pieces)) = (&column.schema.encoding, &column.data) else {
+            return Err(mismatch::<T>(column, &plain_text::<T>()));
+        };
+        if *layout != OwnedLayout::from(&T::LAYOUT) {
+            return Err(mismatch::<T>(column, &plain_text::<T>()));
+        }
+        Ok(collect_rows(pieces, rows)?)
+    }
+}
+
+/// Gathers rows from pieces that needn't end where a row ends.
+fn collect_rows<T: Plain>(pieces: &[Cow<'_, [u8]>], rows: usize) -> Result<Vec<T>, keepstone_format::Error> {
+    let size = size_of::<T>();
+    if let Some(value) = plain::read_plain(&[]) {
+        return Ok(vec![value; rows]);
+    }
+    let mut values = Vec::with_capacity(rows);
+    let mut cut = Vec::new();
+    for piece in pieces {
+        let mut piece: &[u8] = piece;
+        if !cut.is_empty() {
+            let (end, rest) = piece.split_at(piece.len().min(size - cut.len()));
+            cut.extend_from_slice(end);
+            piece = rest;
+            if cut.len() < size {
+                continue;
+            }
+            plain::append_le_bytes(&cut, &mut values)?;
+            cut.clear();
+        }
+        let (whole, rest) = piece.split_at(piece.len() - piece.len() % size);
+        plain::append_le_bytes(whole, &mut values)?;
+        cut.extend_from_slice(rest);
+    }
+    Ok(values)
+}
+
+fn plain_text<T: Plain>() -> String {
+    format!("plain {}", Shown(&OwnedLayout::from(&T::LAYOUT)))
+}
+
+fn mismatch<T>(column: &Column<'_>, expected: &str) -> Error {
+    Error::Mismatch {
+        name: column.schema.name.clone(),
+        type_name: std::any::type_name::<T>(),
+        found: column.schema.encoding.to_string(),
+        expected: expected.to_owned(),
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for AsSerde {
+    fn capture<'w>(
+        rows: Runs<'w, T>,
+        entities: &mut dyn Entities,
+    ) -> Result<(Encoding, ColumnData<'w>), keepstone_value::Error> {
+        encode_rows(rows.iter(), entities)
+    }
+
+    fn decode(column: &Column<'_>, _: usize, entities: &mut dyn Resolve) -> Result<Vec<T>, Error> {
+        decode_rows(column, entities, |row: T| row)
+    }
+}
+
+impl<T, P> Codec<T> for AsProxy<P>
+where
+    P: Serialize + DeserializeOwned + Into<T> + for<'a> From<&'a T> + 'static,
+    T: 'static,
+{
+    fn capture<'w>(
+        rows: Runs<'w, T>,
+        entities: &mut dyn Entities,
+    ) -> Result<(Encoding, ColumnData<'w>), keepstone_value::Error> {
+        let proxies: Vec<P> = rows.iter().map(P::from).collect();
+        encode_rows(proxies.iter(), entities)
+    }
+
+    fn decode(column: &Column<'_>, _: usize, entities: &mut dyn Resolve) -> Result<Vec<T>, Error> {
+        decode_rows(column, entities, P::into)
+    }
+}
+
+impl<T: Marker> Codec<T> for AsMarker {
+    fn capture<'w>(
+        _: Runs<'w, T>,
+        _: &mut dyn Entities,
+    ) -> Result<(Encoding, ColumnData<'w>), keepstone_value::Error> {
+        Ok((Encoding::Plain(OwnedLayout::from(&Layout::Struct(&[]))), ColumnData::Plain(Vec::new())))
+    }
+
+    fn decode(column: &Column<'_>, rows: usize, _: &mut dyn Resolve) -> Result<Vec<T>, Error> {
+        match &column.schema.encoding {
+            Encoding::Plain(layout) if layout.size() == 0 => Ok((0..rows).map(|_| T::VALUE).collect()),
+            _ => Err(mismatch::<T>(column, "plain {}")),
+        }
+    }
+}
+
+fn encode_rows<'t, 'w, T: Serialize + 't>(
+    rows: impl Iterator<Item = &'t T> + Clone,
+    entities: &mut dyn Entities,
+) -> Result<(Encoding, ColumnData<'w>), keepstone_value::Error> {
+    let options = Options::default();
+    let rows = keepstone_value::encode(rows, Some(entities), &options)?;
+    let encoding = Encoding::Rows { shape: rows.shape, human_readable: options.human_readable };
+    let data = ColumnData::Rows {
+        data: Cow::Owned(rows.data),
+        lengths: rows.lens,
+        targets: Cow::Owned(rows.targets),
+    };
+    Ok((encoding, data))
+}
+
+fn decode_rows<T: DeserializeOwned, U>(
+    column: &Column<'_>,
+    entities: &mut dyn Resolve,
+    finish: impl Fn(T) -> U,
+) -> Result<Vec<U>, Error> {
+    let (Encoding::Rows { shape, human_readable }, ColumnData::Rows { data, lengths, targets }) =
+        (&column.schema.encoding, &column.data)
+    else {
+        return Err(mismatch::<T>(column, "rows (a serde type)"));
+    };
+    let wrap = |source| Error::Value { component: column.schema.name.clone(), source };
+    let options = Options { human_readable: *human_readable, ..Options::default() };
+    let mut decoder = Decoder::new(shape, data, targets, Some(entities), &options);
+    // Lengths were checked against the data, but an empty row costs no byte of it: grow as rows decode.
+    let mut rows = Vec::with_capacity(lengths.len().min(data.len()));
+    for &len in lengths {
+        rows.push(finish(decoder.row(len).map_err(wrap)?));
+    }
+    decoder.finish().map_err(wrap)?;
+    Ok(rows)
+}

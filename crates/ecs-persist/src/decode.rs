@@ -1,0 +1,186 @@
+use std::borrow::Cow;
+
+use keepstone_format::{FileKind, ReadAt, Reader, Section, SectionId, plain, wire::Input};
+
+use crate::{
+    check::invalid,
+    doc::{Column, ColumnData, Table, WorldDoc},
+    error::Error,
+    meta::WorldMeta,
+    schema::{ComponentSchema, Encoding, Schema},
+};
+
+/// The instance of a section of world `world` about component `component`.
+pub(crate) fn instance(world: u16, component: u16) -> u32 {
+    u32::from(world) << 16 | u32::from(component)
+}
+
+impl<'a> WorldDoc<'a> {
+    /// Reads world `world` of a container; the only one is world 0. What lies uncompressed in memory is borrowed.
+    ///
+    /// # Errors
+    /// [`Error::NoWorld`] when there is none, [`Error::Invalid`] or [`Error::Format`] when the file breaks a rule, is newer than
+    /// this build or exceeds the reader's limits.
+    pub fn decode<R: ReadAt>(reader: &'a Reader<R>, world: u16) -> Result<Self, Error> {
+        if reader.header().kind != FileKind::WORLD {
+            return Err(Error::NoWorld { world, found: reader.header().kind.to_string() });
+        }
+        let schema = Schema::read(reader, world)?;
+        let mut parts = Parts { reader, world, used: 1 };
+        let (name, tables) = decode_tables(&parts.take(SectionId::TABLES, 0)?, reader)?;
+        let mut doc = Self { name, meta: WorldMeta::from_metadata(reader.head()), tables, columns: Vec::new() };
+        let empty = |schema| Column { schema, data: ColumnData::Plain(Vec::new()) };
+        doc.columns = schema.into_components().into_iter().map(empty).collect();
+        let rows = doc.rows_per_column();
+        for ((component, column), rows) in (0_u16..).zip(&mut doc.columns).zip(rows) {
+            column.data = parts.column(component, &column.schema, rows)?;
+        }
+        parts.finish()?;
+        doc.check()?;
+        Ok(doc)
+    }
+}
+
+struct Parts<'a, R> {
+    reader: &'a Reader<R>,
+    world: u16,
+    /// Sections of this world that were read.
+    used: usize,
+}
+
+impl<'a, R: ReadAt> Parts<'a, R> {
+    fn find(&self, id: SectionId, component: u16) -> Option<&'a Section> {
+        self.reader.find(id, instance(self.world, component)).ok()
+    }
+
+    fn take(&mut self, id: SectionId, component: u16) -> Result<Cow<'a, [u8]>, Error> {
+        let section = self.reader.find(id, instance(self.world, component))?;
+        self.used += 1;
+        Ok(self.reader.read(section)?)
+    }
+
+    fn take_ordinals(&mut self, id: SectionId, component: u16) -> Result<Cow<'a, [u32]>, Error> {
+        let bytes = self.take(id, component)?;
+        if let Cow::Borrowed(bytes) = bytes
+            && cfg!(target_endian = "little")
+            && let Some(ordinals) = plain::from_bytes(bytes)
+        {
+            return Ok(Cow::Borrowed(ordinals));
+        }
+        let mut ordinals = Vec::new();
+        plain::append_le_bytes(&bytes, &mut ordinals)?;
+        Ok(Cow::Owned(ordinals))
+    }
+
+    fn column(&mut self, component: u16, schema: &ComponentSchema, rows: u32) -> Result<ColumnData<'a>, Error> {
+        Ok(match &schema.encoding {
+            Encoding::Plain(layout) if layout.size() == 0 => ColumnData::Plain(Vec::new()),
+            Encoding::Plain(_) => {
+                let section = self.reader.find(SectionId::VALUES, instance(self.world, component))?;
+                self.used += 1;
+                ColumnData::Plain(self.reader.chunks(section)?.collect::<Result<_, _>>()?)
+            }
+            Encoding::Rows { .. } => {
+                let data = self.take(SectionId::VALUES, component)?;
+                let lengths = decode_lengths(&self.take(SectionId::LENGTHS, component)?, rows, data.len())?;
+                let targets = match self.find(SectionId::TARGETS, component) {
+                    Some(_) => self.take_ordinals(SectionId::TARGETS, component)?,
+                    None => Cow::default(),
+                };
+                ColumnData::Rows { data, lengths, targets }
+            }
+            Encoding::Reference { .. } => ColumnData::References {
+                targets: self.take_ordinals(SectionId::TARGETS, component)?,
+                ranks: match self.find(SectionId::RANKS, component) {
+                    Some(_) => Some(self.take_ordinals(SectionId::RANKS, component)?),
+                    None => None,
+                },
+            },
+        })
+    }
+
+    /// Checks that the world has no section that was not read.
+    fn finish(&self) -> Result<(), Error> {
+        let mut owned = 0;
+        for section in self.reader.sections() {
+            if section.id().is_ancillary() || !section.id().is_reserved() {
+                continue;
+            }
+            if !WORLD_SECTIONS.contains(&section.id()) {
+                return Err(Error::NewerSection { id: section.id(), instance: section.instance() });
+            }
+            owned += usize::from(section.instance() >> 16 == u32::from(self.world));
+        }
+        if owned != self.used {
+            return Err(invalid("sections of the world", owned, self.used));
+        }
+        Ok(())
+    }
+}
+
+const WORLD_SECTIONS: [SectionId; 6] = [
+    SectionId::SCHEMA,
+    SectionId::TABLES,
+    SectionId::VALUES,
+    SectionId::LENGTHS,
+    SectionId::TARGETS,
+    SectionId::RANKS,
+];
+
+fn decode_tables<R: ReadAt>(bytes: &[u8], reader: &Reader<R>) -> Result<(String, Vec<Table>), Error> {
+    let mut input = Input::new("tables", bytes);
+    let name = input.name()?.to_owned();
+    let entities = input.varint_u32()?;
+    let allowed = reader.limits().rows_max;
+    if entities > allowed {
+        return Err(Error::Limit { what: "entities", needs: entities.into(), allowed: allowed.into() });
+    }
+    let count = input.varint_u32()?;
+    // A table takes two bytes at least.
+    let mut tables = Vec::with_capacity((count as usize).min(input.remaining() / 2));
+    let mut left = entities;
+    for _ in 0..count {
+        let rows = input.varint_u32()?;
+        left = left.checked_sub(rows).ok_or_else(|| invalid("rows of the tables", "more", entities))?;
+        let components = input.varint_u32()?;
+        let mut table = Table { rows, components: Vec::with_capacity((components as usize).min(input.remaining())) };
+        for _ in 0..components {
+            let component = input.varint_u32()?;
+            table.components.push(u16::try_from(component).map_err(|_| invalid("component of a table", component, "a u16"))?);
+        }
+        tables.push(table);
+    }
+    if left != 0 {
+        return Err(invalid("rows of the tables", entities - left, entities));
+    }
+    input.finish()?;
+    Ok((name, tables))
+}
+
+fn decode_lengths(bytes: &[u8], rows: u32, data_len: usize) -> Result<Vec<u32>, Error> {
+    let mut input = Input::new("row lengths", bytes);
+    let lengths = match input.u8()? {
+        0 => {
+            let len = input.varint_u32()?;
+            // Checked before the list is built; rows themselves were checked against the caller's limit.
+            let sum = u64::from(len) * u64::from(rows);
+            if sum != data_len as u64 {
+                return Err(invalid("bytes of the rows of a column", data_len, sum));
+            }
+            vec![len; rows as usize]
+        }
+        1 => {
+            if rows as usize > input.remaining() {
+                return Err(invalid("row lengths of a column", input.remaining(), rows));
+            }
+            let lengths = (0..rows).map(|_| input.varint_u32()).collect::<Result<Vec<u32>, _>>()?;
+            if lengths.windows(2).all(|pair| pair.first() == pair.last()) {
+                return Err(invalid("mode of row lengths", 1, "0, as all are equal"));
+            }
+            lengths
+        }
+        other => return Err(invalid("mode of row lengths", other, "0 or 1")),
+    };
+    input.finish()?;
+    Ok(lengths)
+}

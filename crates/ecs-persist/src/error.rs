@@ -1,0 +1,155 @@
+use keepstone_format::{Kind, SectionId};
+
+/// Why a world could not be captured, encoded, decoded or spawned.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The container is damaged, newer, over a limit, or could not be written.
+    #[error(transparent)]
+    Format(#[from] keepstone_format::Error),
+
+    /// A serde value could not be written or read as a row.
+    #[error("component {component}: {source}")]
+    Value {
+        /// Name of the component.
+        component: String,
+        /// What went wrong, with row and place.
+        #[source]
+        source: keepstone_value::Error,
+    },
+
+    /// A rule of FORMAT.md section 3 doesn't hold.
+    #[error("{what}: {found}, expected {expected}; the file is damaged or was written by a faulty program")]
+    Invalid {
+        /// What is wrong.
+        what: &'static str,
+        /// What the file says.
+        found: String,
+        /// What the rest of the file demands.
+        expected: String,
+    },
+
+    /// The container holds no such world.
+    #[error("no world {world} in this file: it holds {found}; is it a save of another kind?")]
+    NoWorld {
+        /// Ordinal asked for.
+        world: u16,
+        /// The file's kind.
+        found: String,
+    },
+
+    /// The file has a section that this build doesn't know and must not pass over.
+    #[error("section {id}, instance {instance}, is of a later version of the format; update the program")]
+    NewerSection {
+        /// Its id.
+        id: SectionId,
+        /// Its instance.
+        instance: u32,
+    },
+
+    /// A component of the file is not registered in this program.
+    #[error(
+        "component {name} of the file is not registered: derive Persist for it, name its type in the program so that its crate is linked, or call registry.add::<T>()"
+    )]
+    UnknownComponent {
+        /// Name in the file.
+        name: String,
+    },
+
+    /// The file's rows of a component don't fit the registered type.
+    #[error("component {name}: the file has {found}, the registered type {type_name} has {expected}; give the new type a new version and a migration, or a new name")]
+    Mismatch {
+        /// Name of the component.
+        name: String,
+        /// The registered Rust type.
+        type_name: &'static str,
+        /// Encoding in the file.
+        found: String,
+        /// Encoding of the type.
+        expected: String,
+    },
+
+    /// A component of the file was written by a later version of its definition.
+    #[error("component {name} is version {found}, this build reads up to {newest}; update the program")]
+    NewerComponent {
+        /// Name of the component.
+        name: String,
+        /// Version in the file.
+        found: u32,
+        /// Version registered.
+        newest: u32,
+    },
+
+    /// Two types are registered under one name.
+    #[error("two types are registered as component {name}: {first} and {second}; give one of them another name with #[persist(name = \"...\")]")]
+    DuplicateName {
+        /// The name.
+        name: String,
+        /// The type registered first.
+        first: &'static str,
+        /// The other type.
+        second: &'static str,
+    },
+
+    /// A component name is empty or longer than 255 bytes.
+    #[error("component name {name:?} of {type_name} has {len} bytes; names have 1 to 255")]
+    BadName {
+        /// The name.
+        name: String,
+        /// The Rust type.
+        type_name: &'static str,
+        /// Its length.
+        len: usize,
+    },
+
+    /// Strict mode: something would not be saved.
+    #[error("strict save: {} of {count} value(s) would be left out ({reason}); register it or save without strict", name)]
+    WouldLeaveOut {
+        /// The component or part.
+        name: String,
+        /// How many values.
+        count: u64,
+        /// Why.
+        reason: String,
+    },
+
+    /// Strict mode: something of the file could not be placed.
+    #[error("strict load: {what} ({count}); load with options that allow it, or repair the file")]
+    CouldNotPlace {
+        /// What could not be placed.
+        what: String,
+        /// How many.
+        count: u64,
+    },
+
+    /// A limit of the caller or of the format would be exceeded.
+    #[error("{what}: needs {needs}, allowed are {allowed}; raise the limit if the source is trusted")]
+    Limit {
+        /// Which limit.
+        what: &'static str,
+        /// What the world needs.
+        needs: u64,
+        /// What is allowed.
+        allowed: u64,
+    },
+}
+
+impl Error {
+    /// What the caller should do.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Format(source) => source.kind(),
+            Self::Value { source, .. } => source.kind(),
+            Self::Invalid { .. } => Kind::Damaged,
+            Self::NoWorld { .. } => Kind::NotFound,
+            Self::NewerComponent { .. } | Self::NewerSection { .. } => Kind::Newer,
+            Self::Limit { .. } => Kind::Limit,
+            Self::UnknownComponent { .. }
+            | Self::Mismatch { .. }
+            | Self::DuplicateName { .. }
+            | Self::BadName { .. }
+            | Self::WouldLeaveOut { .. }
+            | Self::CouldNotPlace { .. } => Kind::Misuse,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! ECS worlds as columns with a schema, for any ECS.
+//!
+//! A [`WorldDoc`] is a world without an engine: a list of tables, a column per component, and a [`Schema`] that
+//! says how each column's rows are written. An adapter crate captures a world into one (borrowing whole
+//! columns where it can) and spawns a world from one; formats read and write it. This crate knows no ECS, opens no file
+//! and reads no clock: it takes and yields bytes, so a world can also go over a socket.
+//!
+//! Limits: a world has at most 2^32 - 2 entities and 16,383 components. The bytes are specified in `FORMAT.md` of
+//! keepstone-format, sections 3 and 4.
+//!
+//! ```
+//! use keepstone_ecs_persist::{EncodeOptions, WorldDoc};
+//! use keepstone_format::{Limits, Reader};
+//!
+//! let empty = WorldDoc::default();
+//! let (bytes, report) = empty.encode(Vec::new(), &EncodeOptions::default())?;
+//! assert_eq!(report.bytes_total, bytes.len() as u64);
+//!
+//! let reader = Reader::open(bytes.as_slice(), Limits::for_file_len(bytes.len() as u64))?;
+//! assert_eq!(WorldDoc::decode(&reader, 0)?.entity_count(), 0);
+//! # Ok::<(), keepstone_ecs_persist::Error>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod check;
+mod codec;
+mod decode;
+mod doc;
+mod encode;
+mod error;
+mod meta;
+mod persist;
+mod registry;
+mod report;
+mod schema;
+mod shown;
+mod world;
+
+pub use codec::{AsMarker, AsPlain, AsProxy, AsSerde, Codec, Marker, Runs};
+pub use doc::{Column, ColumnData, NONE, Table, WorldDoc};
+pub use encode::EncodeOptions;
+pub use error::Error;
+pub use meta::WorldMeta;
+pub use persist::Persist;
+pub use registry::{Entry, Registry};
+pub use report::{Capture, Difference, EncodeReport, LeftOut, Reason, SpawnReport};
+pub use schema::{ComponentSchema, Encoding, Schema};
+pub use world::{EcsWorld, SpawnOptions};
+
+/// What `#[derive(Persist)]` calls in a crate without an ECS adapter: nothing to register with.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __register {
+    ($type:ty) => {};
+}
+
+/// What `#[derive(Persist)]` refers to, in every crate that it can be told to use.
+#[doc(hidden)]
+pub mod __derive {
+    pub use keepstone_format::plain::{Layout, Plain};
+
+    pub use crate::{AsMarker, AsPlain, AsSerde, Codec, Marker, Persist};
+}

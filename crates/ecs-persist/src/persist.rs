@@ -1,0 +1,14 @@
+use crate::codec::Codec;
+
+/// A component (or resource) that can be saved, under a name that outlives the Rust type.
+///
+/// Usually derived: `#[derive(Persist)]`. The name stands in every file; renaming the Rust type doesn't matter as
+/// long as the name stays.
+pub trait Persist: Sized + 'static {
+    /// The name in files, 1 to 255 bytes, unique among the components of a world.
+    const NAME: &'static str;
+    /// The version of the component's definition, from 1. A file with a higher one is refused.
+    const VERSION: u32;
+    /// How values become rows: [`AsPlain`](crate::AsPlain) or [`AsSerde`](crate::AsSerde).
+    type Codec: Codec<Self>;
+}

@@ -1,0 +1,139 @@
+use std::fmt;
+
+use crate::doc::WorldDoc;
+
+/// A captured world: the document, the entities behind its ordinals, and what was left out.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Capture<'w, E> {
+    /// The document, borrowing from the world.
+    pub doc: WorldDoc<'w>,
+    /// The entity of each ordinal.
+    pub entities: Vec<E>,
+    /// Component values that are not in the document.
+    pub left_out: Vec<LeftOut>,
+    /// Entities that are not in the document, because none of their components is registered and no saved entity refers to them.
+    pub entities_left_out: u64,
+    /// References to entities that no longer exist.
+    pub dangling: u64,
+}
+
+impl<'w, E> Capture<'w, E> {
+    /// Puts a capture together; for adapters.
+    pub fn new(doc: WorldDoc<'w>, entities: Vec<E>) -> Self {
+        Self { doc, entities, left_out: Vec::new(), entities_left_out: 0, dangling: 0 }
+    }
+}
+
+/// Values of one component that were not saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// The ECS's name of the component.
+    pub component: String,
+    /// How many values.
+    pub count: u64,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl LeftOut {
+    /// Puts an entry together; for adapters.
+    pub fn new(component: String, count: u64, reason: Reason) -> Self {
+        Self { component, count, reason }
+    }
+}
+
+/// Why component values were not saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The component is not registered: derive `Persist` or call `registry.add::<T>()`.
+    NotRegistered,
+    /// The ECS rebuilds it on load from something that was saved.
+    Rebuilt,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotRegistered => "not registered",
+            Self::Rebuilt => "rebuilt on load",
+        })
+    }
+}
+
+/// What was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EncodeReport {
+    /// Entities in the file.
+    pub entities: u32,
+    /// Components (columns) in the file, resources included.
+    pub components: u32,
+    /// Component values in the file.
+    pub values: u64,
+    /// Bytes of all sections before the codec.
+    pub bytes_decoded: u64,
+    /// Bytes of all sections after the codec.
+    pub bytes_stored: u64,
+    /// Bytes of the whole container.
+    pub bytes_total: u64,
+    /// Component values that were left out, and why.
+    pub left_out: Vec<LeftOut>,
+    /// Entities that were left out.
+    pub entities_left_out: u64,
+    /// References to entities that no longer exist, written as *none*.
+    pub dangling: u64,
+}
+
+/// What was spawned.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SpawnReport<E> {
+    /// The new entity of each ordinal of the file.
+    pub entities: Vec<E>,
+    /// Component values that were inserted.
+    pub values: u64,
+    /// Resources that were set.
+    pub resources: u32,
+    /// Components of the file that are not registered, with how many values each has.
+    pub unknown: Vec<(String, u64)>,
+    /// References to nothing; a relationship without a target was not inserted.
+    pub dangling: u64,
+}
+
+impl<E> SpawnReport<E> {
+    /// A report of a world whose entities are these; for adapters.
+    pub fn new(entities: Vec<E>) -> Self {
+        Self { entities, values: 0, resources: 0, unknown: Vec::new(), dangling: 0 }
+    }
+}
+
+/// Where two worlds differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Difference {
+    /// The place in the list of pairs; `None` for a resource.
+    pub pair: Option<usize>,
+    /// The component.
+    pub component: String,
+    /// What differs.
+    pub what: String,
+}
+
+impl Difference {
+    /// Puts one together; for adapters.
+    pub fn new(pair: Option<usize>, component: &str, what: impl Into<String>) -> Self {
+        Self { pair, component: component.to_owned(), what: what.into() }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pair {
+            Some(pair) => write!(f, "entity pair {pair}: {}: {}", self.component, self.what),
+            None => write!(f, "resource {}: {}", self.component, self.what),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+use std::fmt::Debug;
+
+use crate::{
+    doc::WorldDoc,
+    error::Error,
+    report::{Capture, Difference, SpawnReport},
+};
+
+/// A world of some ECS that can be captured into a [`WorldDoc`] and spawned from one.
+///
+/// `M` is a marker type of the adapter's crate: it lets a crate implement this trait for another crate's world type, and
+/// there is one marker per ECS, so that calls infer it.
+pub trait EcsWorld<M>: Sized {
+    /// The components known to this ECS.
+    type Registry: Send + Sync + 'static;
+    /// The ECS's entity id.
+    type Entity: Copy + Eq + Debug + Send + Sync + 'static;
+
+    /// A world without entities.
+    fn empty() -> Self;
+
+    /// The components that registered themselves (`#[derive(Persist)]`) and the ECS's own.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateName`] when two derived types share a name.
+    fn derived_registry() -> Result<&'static Self::Registry, Error>;
+
+    /// Captures the entities and resources of this world, borrowing whole columns where the ECS stores them so.
+    ///
+    /// # Errors
+    /// [`Error::Value`] when a component's `Serialize` fails, [`Error::Limit`] beyond 2^32 - 2 entities.
+    fn capture<'w>(&'w self, registry: &Self::Registry) -> Result<Capture<'w, Self::Entity>, Error>;
+
+    /// Spawns the entities of a document into this world, under new ids, and sets its resources.
+    ///
+    /// Everything is decoded before the first entity is spawned where the rows are fixed-size; a serde row that fails to decode ends
+    /// the call with an error and leaves this world with the entities spawned so far despawned again.
+    ///
+    /// # Errors
+    /// What the file and the registry disagree about; see [`SpawnOptions::strict`].
+    fn spawn_doc(
+        &mut self,
+        doc: &WorldDoc<'_>,
+        registry: &Self::Registry,
+        options: &SpawnOptions,
+    ) -> Result<SpawnReport<Self::Entity>, Error>;
+
+    /// The first difference between entities of this world and entities of another, pair by pair: component sets, every
+    /// registered component's value, every reference (mapped by the pairs), and registered resources.
+    ///
+    /// # Errors
+    /// [`Error::Value`] when a component's `Serialize` fails.
+    fn difference(
+        &self,
+        other: &Self,
+        pairs: &[(Self::Entity, Self::Entity)],
+        registry: &Self::Registry,
+    ) -> Result<Option<Difference>, Error>;
+}
+
+/// How [`EcsWorld::spawn_doc`] treats what it can't place.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SpawnOptions {
+    /// Whether anything that can't be placed (an unknown component, a reference to nothing) is an error. Otherwise
+    /// it stands in the report.
+    pub strict: bool,
+    /// The most entities that are accepted.
+    pub entities_max: u32,
+}
+
+impl Default for SpawnOptions {
+    fn default() -> Self {
+        Self { strict: true, entities_max: u32::MAX - 1 }
+    }
+}

@@ -1,0 +1,145 @@
+use keepstone_ecs_persist::{AsPlain, AsSerde, Codec, EncodeOptions, Schema, WorldDoc, WorldMeta};
+use keepstone_format::{Limits, Reader};
+use keepstone_value::{EntityType, Resolve};
+
+use crate::support::{Id, Name, Pos, column, decode, encode, links, plain, rows, small_world};
+
+struct SameOrdinals;
+
+impl Resolve for SameOrdinals {
+    fn entity(&self) -> EntityType {
+        EntityType::of::<Id>()
+    }
+
+    fn bits(&mut self, ordinal: u32) -> u64 {
+        ordinal.into()
+    }
+}
+
+#[test]
+fn every_encoding_comes_back_as_it_was() {
+    let doc = small_world();
+    assert_eq!(decode(&encode(&doc)).unwrap(), doc);
+}
+
+#[test]
+fn values_of_every_encoding_come_back() {
+    let doc = decode(&encode(&small_world())).unwrap();
+    let names: Vec<Name> = AsSerde::decode(doc.column("b.name").unwrap(), 2, &mut SameOrdinals).unwrap();
+    assert_eq!(names, [Name("ann".into()), Name("bo".into())]);
+    let positions: Vec<Pos> = AsPlain::decode(doc.column("a.pos").unwrap(), 3, &mut SameOrdinals).unwrap();
+    assert_eq!(positions.iter().map(|at| at.y).collect::<Vec<_>>(), [2.0, 4.0, -6.25]);
+}
+
+#[test]
+fn what_the_application_says_comes_back() {
+    let mut doc = small_world();
+    let mut meta = WorldMeta::default();
+    meta.name = Some("before the bridge".into());
+    meta.created_at_ns = Some(-1);
+    meta.application = Some("game".into());
+    meta.application_version = Some("1.2".into());
+    meta.world_version = Some(7);
+    meta.tick = Some(u64::MAX);
+    meta.custom.insert("mods".into(), vec![0, 1, 2]);
+    doc.meta = meta;
+    assert_eq!(decode(&encode(&doc)).unwrap().meta, doc.meta);
+}
+
+#[test]
+fn rows_that_straddle_chunks_are_put_together() {
+    // 12 bytes don't divide a chunk of a MiB.
+    let values: Vec<[u32; 3]> = (0..200_000).map(|i| [i, 1, i % 7]).collect();
+    let mut doc = WorldDoc::default();
+    doc.tables = vec![keepstone_ecs_persist::Table { rows: 200_000, components: vec![0] }];
+    doc.columns = vec![column("values", false, plain(&values))];
+    let bytes = encode(&doc);
+    let reader = Reader::open(bytes.as_slice(), Limits::for_file_len(bytes.len() as u64)).unwrap();
+    let loaded = WorldDoc::decode(&reader, 0).unwrap();
+    let back: Vec<[u32; 3]> = AsPlain::decode(&loaded.columns[0], 200_000, &mut SameOrdinals).unwrap();
+    assert!(back == values);
+}
+
+#[test]
+fn a_schema_is_read_without_columns_and_its_hash_is_in_the_footer() {
+    let doc = small_world();
+    let bytes = encode(&doc);
+    let reader = Reader::open(bytes.as_slice(), Limits::for_file_len(bytes.len() as u64)).unwrap();
+    let schema = Schema::read(&reader, 0).unwrap();
+    assert_eq!(schema, doc.schema());
+    assert_eq!(reader.tail().schema_hash(), Some(schema.hash().unwrap()));
+    let shown: Vec<String> = schema.components().iter().map(|component| component.encoding.to_string()).collect();
+    assert_eq!(shown[0], "plain { x: f32, y: f32 }");
+    assert_eq!(shown[2], "relationship");
+    assert!(shown[1].contains("Name"), "{}", shown[1]);
+}
+
+#[test]
+fn references_inside_rows_are_a_column_of_their_own() {
+    let mut doc = small_world();
+    doc.columns[1] = column("b.name", false, references()).into_owned();
+    let bytes = encode(&doc);
+    let back = decode(&bytes).unwrap();
+    let keepstone_ecs_persist::ColumnData::Rows { targets, .. } = &back.columns[1].data else {
+        panic!("serde values are rows");
+    };
+    assert_eq!(targets.as_ref(), [5, 3]);
+}
+
+fn references() -> (keepstone_ecs_persist::Encoding, keepstone_ecs_persist::ColumnData<'static>) {
+    let mut runs = keepstone_ecs_persist::Runs::default();
+    let values = [Some(Id(5)), Some(Id(3))];
+    runs.push_slice(&values);
+    let (encoding, data) = <AsOptions as Codec<Option<Id>>>::capture(runs, &mut crate::support::SameIds).unwrap();
+    (encoding, column("x", false, (keepstone_ecs_persist::Encoding::Reference { linked: false }, data)).into_owned().data)
+}
+
+/// Only writes: reading is the matter of an adapter, which knows entities.
+struct AsOptions;
+
+impl Codec<Option<Id>> for AsOptions {
+    fn capture<'w>(
+        values: keepstone_ecs_persist::Runs<'w, Option<Id>>,
+        entities: &mut dyn keepstone_value::Entities,
+    ) -> Result<(keepstone_ecs_persist::Encoding, keepstone_ecs_persist::ColumnData<'w>), keepstone_value::Error> {
+        let rows = keepstone_value::encode(values.iter(), Some(entities), &keepstone_value::Options::default())?;
+        let data = keepstone_ecs_persist::ColumnData::Rows {
+            data: rows.data.into(),
+            lengths: rows.lens,
+            targets: rows.targets.into(),
+        };
+        Ok((keepstone_ecs_persist::Encoding::Rows { shape: rows.shape, human_readable: false }, data))
+    }
+
+    fn decode(
+        column: &keepstone_ecs_persist::Column<'_>,
+        _: usize,
+        _: &mut dyn Resolve,
+    ) -> Result<Vec<Option<Id>>, keepstone_ecs_persist::Error> {
+        Err(keepstone_ecs_persist::Error::UnknownComponent { name: column.schema.name.clone() })
+    }
+}
+
+#[test]
+fn ranks_come_back() {
+    let mut doc = small_world();
+    doc.tables[1].rows = 3;
+    doc.columns[0] = column("a.pos", false, plain(&[[0.0_f32; 2]; 5])).into_owned();
+    doc.columns[2] = column("c.parent", false, links(&[0, 0, u32::MAX], Some(&[1, 0, 0])));
+    assert_eq!(decode(&encode(&doc)).unwrap(), doc);
+}
+
+#[test]
+fn equal_documents_give_equal_bytes() {
+    assert_eq!(encode(&small_world()), encode(&small_world()));
+}
+
+#[cfg(feature = "lz4")]
+#[test]
+fn compressed_worlds_come_back() {
+    let mut doc = small_world();
+    doc.columns[3] = column("z.clock", true, rows(&["tick ".repeat(1000)])).into_owned();
+    let (bytes, report) = doc.encode(Vec::new(), &EncodeOptions::default()).unwrap();
+    assert!(report.bytes_stored < report.bytes_decoded, "{report:?}");
+    assert_eq!(decode(&bytes).unwrap(), doc);
+}
