@@ -1,0 +1,147 @@
+use std::collections::HashMap;
+
+use bevy_ecs::{entity::Entity, world::World};
+use keepstone_ecs_persist::{ColumnData, Difference, Encoding, Entry, Error, NONE};
+use keepstone_value::{Entities, EntityType};
+
+use crate::{
+    capture::Source,
+    registry::{Ops, Registry},
+};
+
+/// Compares two worlds: see [`EcsWorld::difference`](keepstone_ecs_persist::EcsWorld::difference).
+pub(crate) fn difference(
+    mine: &World,
+    theirs: &World,
+    pairs: &[(Entity, Entity)],
+    registry: &Registry,
+) -> Result<Option<Difference>, Error> {
+    let (mut left, mut right) = (Side::new(mine), Side::new(theirs));
+    for (pair, &(a, b)) in (0_u32..).zip(pairs) {
+        left.pairs.insert(a.to_bits(), pair);
+        right.pairs.insert(b.to_bits(), pair);
+    }
+    for entry in registry.iter() {
+        if let Some(found) = component(&mut left, &mut right, pairs, entry)? {
+            return Ok(Some(found));
+        }
+        if let Some(found) = resource(&mut left, &mut right, entry)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// One of the two worlds; its entities are named by the number of their pair.
+struct Side<'w> {
+    world: &'w World,
+    pairs: HashMap<u64, u32>,
+}
+
+impl<'w> Side<'w> {
+    fn new(world: &'w World) -> Self {
+        Self { world, pairs: HashMap::new() }
+    }
+
+    fn has(&self, entity: Entity, entry: &Entry<Ops>) -> bool {
+        let id = (entry.ops().id)(self.world);
+        id.zip(self.world.get_entity(entity).ok()).is_some_and(|(id, entity)| entity.contains_id(id))
+    }
+
+    fn resource(&self, entry: &Entry<Ops>) -> Option<Entity> {
+        (entry.ops().id)(self.world).and_then(|id| self.world.resource_entities().get(id))
+    }
+
+    fn capture(&mut self, entities: Vec<Entity>, entry: &Entry<Ops>) -> Result<(Encoding, ColumnData<'w>), Error> {
+        (entry.ops().capture)(self.world, &[Source::Entities(entities)], self)
+            .map_err(|source| Error::Value { component: entry.name().to_owned(), source })
+    }
+}
+
+impl Entities for Side<'_> {
+    fn entity(&self) -> EntityType {
+        EntityType::of::<Entity>()
+    }
+
+    fn ordinal(&mut self, bits: u64) -> u32 {
+        self.pairs.get(&bits).copied().unwrap_or(NONE)
+    }
+}
+
+fn component(
+    left: &mut Side<'_>,
+    right: &mut Side<'_>,
+    pairs: &[(Entity, Entity)],
+    entry: &Entry<Ops>,
+) -> Result<Option<Difference>, Error> {
+    let mut rows = Vec::new();
+    for (pair, &(a, b)) in pairs.iter().enumerate() {
+        match (left.has(a, entry), right.has(b, entry)) {
+            (true, true) => rows.push(pair),
+            (false, false) => {}
+            (here, _) => {
+                let what = if here { "only the first has it" } else { "only the second has it" };
+                return Ok(Some(Difference::new(Some(pair), entry.name(), what)));
+            }
+        }
+    }
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let side = |pick: fn(&(Entity, Entity)) -> Entity| rows.iter().filter_map(|&pair| pairs.get(pair)).map(pick).collect();
+    let (a, b) = (left.capture(side(|pair| pair.0), entry)?, right.capture(side(|pair| pair.1), entry)?);
+    Ok(first_difference(&a, &b).map(|(row, what)| {
+        Difference::new(row.and_then(|row| rows.get(row).copied()), entry.name(), what)
+    }))
+}
+
+fn resource(left: &mut Side<'_>, right: &mut Side<'_>, entry: &Entry<Ops>) -> Result<Option<Difference>, Error> {
+    let what = match (left.resource(entry), right.resource(entry)) {
+        (None, None) => return Ok(None),
+        (Some(_), None) => "only the first world has it".to_owned(),
+        (None, Some(_)) => "only the second world has it".to_owned(),
+        (Some(a), Some(b)) => {
+            let (a, b) = (left.capture(vec![a], entry)?, right.capture(vec![b], entry)?);
+            match first_difference(&a, &b) {
+                None => return Ok(None),
+                Some((_, what)) => what,
+            }
+        }
+    };
+    Ok(Some(Difference::new(None, entry.name(), what)))
+}
+
+type Captured<'w> = (Encoding, ColumnData<'w>);
+
+/// The first row in which two columns differ, if it can be told, and how.
+fn first_difference(a: &Captured<'_>, b: &Captured<'_>) -> Option<(Option<usize>, String)> {
+    if a == b {
+        return None;
+    }
+    let row = match (&a.1, &b.1) {
+        (ColumnData::Plain(a), ColumnData::Plain(b)) => first_mismatch(&a.concat(), &b.concat()).map(|_| None)?,
+        (ColumnData::References { targets: a, .. }, ColumnData::References { targets: b, .. }) => first_mismatch(a, b),
+        (
+            ColumnData::Rows { data: a, lengths: a_lens, targets: a_targets },
+            ColumnData::Rows { data: b, lengths: b_lens, targets: b_targets },
+        ) => match (first_mismatch(a_lens, b_lens), first_mismatch(a, b)) {
+            (Some(row), _) => Some(row),
+            (None, Some(at)) => Some(row_of(a_lens, at)),
+            (None, None) => first_mismatch(a_targets, b_targets).map(|_| None)?,
+        },
+        _ => None,
+    };
+    Some((row, if row.is_some() { "values differ" } else { "columns differ" }.to_owned()))
+}
+
+fn first_mismatch<T: PartialEq>(a: &[T], b: &[T]) -> Option<usize> {
+    if a.len() != b.len() {
+        return Some(a.len().min(b.len()));
+    }
+    a.iter().zip(b).position(|(a, b)| a != b)
+}
+
+fn row_of(lengths: &[u32], at: usize) -> usize {
+    let mut end = 0;
+    lengths.iter().position(|&len| { end += len as usize; at < end }).unwrap_or(lengths.len())
+}

@@ -1,0 +1,62 @@
+//! Saves and loads `bevy_ecs` worlds with keepstone.
+//!
+//! This crate implements [`EcsWorld`](keepstone_ecs_persist::EcsWorld) for bevy's `World`: it captures tables column by column, without a copy
+//! where a column's bytes are what the file holds, and spawns a document back with relationships and hooks. It opens no
+//! file; `keepstone-world` adds that. It is versioned with bevy: this is the adapter for bevy_ecs 0.20.
+//!
+//! Saved are the entities with at least one registered component, those without any component, and those that a saved
+//! component refers to; what else there is stands in the report. `ChildOf`, `Name` and `Disabled` of bevy_ecs are
+//! registered already. Resources are saved when their type is registered.
+//!
+//! ```
+//! use bevy_ecs::prelude::*;
+//! use keepstone_bevy::{EcsWorld, Persist, SpawnOptions};
+//!
+//! #[derive(Component, Persist, Clone, Copy, PartialEq, Debug)]
+//! #[persist(crate = "keepstone_bevy", name = "doc.position", pod)]
+//! #[repr(C)]
+//! struct Position {
+//!     x: f32,
+//!     y: f32,
+//! }
+//!
+//! let mut world = World::new();
+//! let parent = world.spawn(Position { x: 1.0, y: 2.0 }).id();
+//! world.spawn((Position { x: 3.0, y: 4.0 }, ChildOf(parent)));
+//!
+//! let registry = World::derived_registry()?;
+//! let capture = world.capture(registry)?;
+//!
+//! let mut loaded = World::new();
+//! let report = loaded.spawn_doc(&capture.doc, registry, &SpawnOptions::default())?;
+//! let pairs: Vec<_> = capture.entities.iter().copied().zip(report.entities).collect();
+//! assert_eq!(world.difference(&loaded, &pairs, registry)?, None);
+//! # Ok::<(), keepstone_ecs_persist::Error>(())
+//! ```
+#![deny(unsafe_code)]
+
+mod builtin;
+mod capture;
+mod derived;
+mod difference;
+mod ordinals;
+mod raw;
+mod registry;
+mod relationship;
+mod spawn;
+mod world;
+
+pub use keepstone_derive::Persist;
+#[doc(hidden)]
+pub use keepstone_ecs_persist::__derive;
+pub use keepstone_ecs_persist::{EcsWorld, Error, Persist, SpawnOptions};
+
+pub use registry::{Ops, Registry, RegistryExt};
+pub use world::Bevy;
+
+#[doc(hidden)]
+pub mod __private {
+    pub use inventory;
+
+    pub use crate::derived::{AddComponent, AddNothing, Derived, Probe};
+}

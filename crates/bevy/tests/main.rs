@@ -1,0 +1,11 @@
+//! Behaviour of the bevy adapter, through documents and through bytes.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod entities;
+mod hierarchy;
+mod left_out;
+mod random;
+mod registration;
+mod resources;
+mod serde_components;
+mod support;

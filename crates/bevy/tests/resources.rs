@@ -1,0 +1,62 @@
+use bevy_ecs::prelude::*;
+use keepstone_bevy::{Bevy, EcsWorld, Persist};
+use serde::{Deserialize, Serialize};
+
+use crate::support::{Label, check, load, through_bytes};
+
+#[derive(Resource, Persist, Clone, Copy, PartialEq, Debug)]
+#[persist(crate = "keepstone_bevy", name = "test.clock", pod)]
+#[repr(C)]
+struct Clock {
+    ticks: u64,
+}
+
+#[derive(Resource, Persist, Serialize, Deserialize, Clone, PartialEq, Debug)]
+#[persist(crate = "keepstone_bevy", name = "test.weather")]
+enum Weather {
+    Sun,
+    Rain { millimetres: f32 },
+}
+
+#[derive(Resource)]
+struct Unsaved;
+
+#[test]
+fn registered_resources_come_back() {
+    let mut world = World::new();
+    world.insert_resource(Clock { ticks: 99 });
+    world.insert_resource(Weather::Rain { millimetres: 1.5 });
+    world.insert_resource(Unsaved);
+    world.spawn(Label("x".into()));
+    let (loaded, report) = check(&world);
+    assert_eq!(report.resources, 2);
+    assert_eq!(report.entities.len(), 1);
+    assert_eq!(loaded.resource::<Clock>(), &Clock { ticks: 99 });
+    assert_eq!(loaded.resource::<Weather>(), &Weather::Rain { millimetres: 1.5 });
+    assert!(loaded.get_resource::<Unsaved>().is_none());
+}
+
+#[test]
+fn a_loaded_resource_replaces_the_one_that_is_there() {
+    let registry = <World as EcsWorld<Bevy>>::derived_registry().unwrap();
+    let mut world = World::new();
+    world.insert_resource(Weather::Sun);
+    let bytes = through_bytes(&world.capture(registry).unwrap());
+    let (mut loaded, _) = load(&bytes, registry, true).unwrap();
+    loaded.insert_resource(Weather::Rain { millimetres: 3.0 });
+    let options = keepstone_bevy::SpawnOptions::default();
+    let count = loaded.entities().count_spawned();
+    crate::support::decode(&bytes, |doc| loaded.spawn_doc(doc, registry, &options)).unwrap();
+    assert_eq!(loaded.resource::<Weather>(), &Weather::Sun);
+    assert_eq!(loaded.entities().count_spawned(), count);
+}
+
+#[test]
+fn different_resources_are_a_difference() {
+    let registry = <World as EcsWorld<Bevy>>::derived_registry().unwrap();
+    let (mut a, mut b) = (World::new(), World::new());
+    a.insert_resource(Clock { ticks: 1 });
+    b.insert_resource(Clock { ticks: 2 });
+    let found = a.difference(&b, &[], registry).unwrap().unwrap();
+    assert_eq!((found.pair, found.component.as_str()), (None, "test.clock"));
+}

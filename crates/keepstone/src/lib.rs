@@ -1,0 +1,58 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+/// The bevy_ecs adapter.
+#[cfg(feature = "bevy")]
+pub use keepstone_bevy as bevy;
+/// Readers for the files of other save systems.
+#[cfg(feature = "compat")]
+pub use keepstone_compat as compat;
+/// Worlds without an engine, schemas, registries.
+pub use keepstone_ecs_persist as ecs;
+/// Containers, checksums, codecs, limits.
+pub use keepstone_format as format;
+/// Files that survive a crash.
+pub use keepstone_storage as storage;
+/// Serde values as rows with a schema.
+pub use keepstone_value as value;
+/// Worlds in files.
+pub use keepstone_world as world;
+
+pub use keepstone_derive::Persist;
+pub use keepstone_ecs_persist::{Persist, WorldMeta};
+#[doc(hidden)]
+pub use keepstone_ecs_persist::__derive;
+pub use keepstone_format::plain::Plain;
+pub use keepstone_world::{Codec, Durability, Error, Kind, LoadMode, LoadOptions, SaveOptions, WorldFiles};
+
+/// What nearly every program imports.
+pub mod prelude {
+    #[cfg(feature = "bevy")]
+    pub use crate::bevy::RegistryExt as _;
+    pub use crate::{LoadMode, Persist, WorldFiles as _};
+}
+
+/// Registers a type with every enabled ECS adapter whose component it is; `#[derive(Persist)]` expands to it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __register {
+    ($type:ty) => {
+        $crate::__register_bevy!($type);
+    };
+}
+
+#[cfg(feature = "bevy")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __register_bevy {
+    ($type:ty) => {
+        $crate::bevy::__register!($type);
+    };
+}
+
+#[cfg(not(feature = "bevy"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __register_bevy {
+    ($type:ty) => {};
+}

@@ -1,0 +1,53 @@
+use std::path::PathBuf;
+
+use keepstone_format::Kind;
+
+/// Why a world could not be saved or loaded.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The world could not be captured, encoded, decoded or spawned.
+    #[error(transparent)]
+    World(#[from] keepstone_ecs_persist::Error),
+
+    /// The file could not be written or read.
+    #[error(transparent)]
+    Storage(#[from] keepstone_storage::Error),
+
+    /// What a file holds is not a world that can be loaded.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: keepstone_ecs_persist::Error,
+    },
+
+    /// A stream given by the caller failed.
+    #[error("could not read the world: {source}")]
+    Read {
+        /// What the stream said.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// A stream has more bytes than the limit allows.
+    #[error("the world has more than {allowed} bytes; raise LoadOptions::bytes_max if the source is trusted")]
+    TooLong {
+        /// The limit.
+        allowed: u64,
+    },
+}
+
+impl Error {
+    /// What the caller should do.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::World(source) | Self::File { source, .. } => source.kind(),
+            Self::Storage(source) => source.kind(),
+            Self::Read { .. } => Kind::Io,
+            Self::TooLong { .. } => Kind::Limit,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+use std::time::Duration;
+
+use keepstone_ecs_persist::{EncodeReport, SpawnReport};
+use keepstone_storage::Durability;
+
+/// What was saved and what it took.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SaveReport {
+    /// What the file holds and what was left out.
+    pub encoded: EncodeReport,
+    /// What has been waited for; `None` when the caller's stream was written.
+    pub durability: Option<Durability>,
+    /// Time on the world itself: nobody may change it meanwhile.
+    pub capture_time: Duration,
+    /// Time for codec and checksums, and for writing: they are one pass.
+    pub encode_time: Duration,
+    /// Time until what was written was durable and in its place.
+    pub commit_time: Duration,
+}
+
+/// What was loaded and what it took.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct LoadReport<E> {
+    /// The entities, and what could not be placed.
+    pub spawned: SpawnReport<E>,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Time to read the file.
+    pub read_time: Duration,
+    /// Time to check and decode it.
+    pub decode_time: Duration,
+    /// Time to spawn the entities.
+    pub spawn_time: Duration,
+}
