@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use bevy_ecs::{
     archetype::{Archetype, ArchetypeId},
     component::{Component, ComponentId, StorageType},
@@ -6,7 +8,8 @@ use bevy_ecs::{
     world::World,
 };
 use keepstone_ecs_persist::{
-    Capture, Codec, Column, ColumnData, ComponentSchema, Encoding, Entry, Error, LeftOut, Reason, Runs, Table, WorldDoc,
+    Capture, Codec, Column, ColumnData, ComponentSchema, Encoding, Entry, Error, LeftOut, Reason, Runs,
+    Table, WorldDoc,
 };
 use keepstone_value::Entities;
 
@@ -20,7 +23,12 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
     /// All entities of an archetype, in its order.
-    Archetype(ArchetypeId),
+    Archetype {
+        /// Which.
+        id: ArchetypeId,
+        /// Whether its table holds these entities alone and in the same order.
+        whole_table: bool,
+    },
     /// These entities.
     Entities(Vec<Entity>),
 }
@@ -42,16 +50,21 @@ pub(crate) fn runs<'w, T: Component>(world: &'w World, sources: &[Source]) -> Ru
             Source::Entities(entities) => {
                 runs.push_scattered(entities.iter().filter_map(|&entity| world.get::<T>(entity)).collect());
             }
-            Source::Archetype(id) => {
+            Source::Archetype { id, whole_table } => {
                 let Some(archetype) = world.archetypes().get(*id) else { continue };
-                push_archetype(world, archetype, &mut runs);
+                push_archetype(world, archetype, *whole_table, &mut runs);
             }
         }
     }
     runs
 }
 
-fn push_archetype<'w, T: Component>(world: &'w World, archetype: &Archetype, runs: &mut Runs<'w, T>) {
+fn push_archetype<'w, T: Component>(
+    world: &'w World,
+    archetype: &Archetype,
+    whole_table: bool,
+    runs: &mut Runs<'w, T>,
+) {
     let by_entity = || archetype.entities().iter().filter_map(|row| world.get::<T>(row.id())).collect();
     let rows = match T::STORAGE_TYPE {
         StorageType::SparseSet => None,
@@ -59,15 +72,24 @@ fn push_archetype<'w, T: Component>(world: &'w World, archetype: &Archetype, run
     };
     match rows {
         None => runs.push_scattered(by_entity()),
-        // The archetype is the table's only one and has its order; otherwise archetypes share the rows of the table.
-        Some(rows) if in_table_order(world, archetype) => runs.push_slice(rows),
+        Some(rows) if whole_table => runs.push_slice(rows),
+        // Archetypes share a table's rows when sparse-set components tell them apart.
         Some(rows) => runs.push_scattered(
             archetype.entities().iter().filter_map(|row| rows.get(row.table_row().index())).collect(),
         ),
     }
 }
 
-fn in_table_order(world: &World, archetype: &Archetype) -> bool {
+/// The tables that more than one archetype puts rows into: sparse-set components tell such archetypes apart.
+fn shared_tables(world: &World) -> HashSet<usize> {
+    let mut seen = HashSet::new();
+    let tables = world.archetypes().iter().map(|archetype| archetype.table_id().as_usize());
+    tables.filter(|&table| !seen.insert(table)).collect()
+}
+
+/// Whether a table has the rows of an archetype in their order. It does when the archetype is its only one: bevy then adds and
+/// swap-removes rows of both at the same place.
+fn is_whole_table(world: &World, archetype: &Archetype) -> bool {
     let table = world.storages().tables.get(archetype.table_id());
     table.is_some_and(|table| {
         table.entity_count() == archetype.len()
@@ -95,6 +117,7 @@ struct Planned<'r> {
 struct Plan<'w, 'r> {
     world: &'w World,
     is_resource: Option<ComponentId>,
+    shared_tables: HashSet<usize>,
     columns: Vec<Planned<'r>>,
     /// Rows and components (as ids) of each table to be.
     tables: Vec<(u32, Vec<ComponentId>)>,
@@ -117,6 +140,7 @@ impl<'w, 'r> Plan<'w, 'r> {
         Self {
             world,
             is_resource: world.component_id::<IsResource>(),
+            shared_tables: shared_tables(world),
             columns,
             tables: Vec::new(),
             ordinals: Ordinals::new(world),
@@ -138,14 +162,20 @@ impl<'w, 'r> Plan<'w, 'r> {
             self.entities_left_out += u64::from(archetype.len());
             return;
         }
+        let whole_table = !self.shared_tables.contains(&archetype.table_id().as_usize());
+        debug_assert!(
+            !whole_table || is_whole_table(self.world, archetype),
+            "rows of table and archetype go together"
+        );
         for column in self.columns.iter_mut().filter(|column| saved.contains(&column.id)) {
-            column.sources.push(Source::Archetype(archetype.id()));
+            column.sources.push(Source::Archetype { id: archetype.id(), whole_table });
         }
         for id in archetype.iter_components().filter(|id| !saved.contains(id)) {
             self.leave_out(id, u64::from(archetype.len()));
         }
-        for row in archetype.entities() {
-            self.ordinals.push(row.id());
+        match self.world.storages().tables.get(archetype.table_id()) {
+            Some(table) if whole_table => self.ordinals.extend(table.entities().iter().copied()),
+            _ => self.ordinals.extend(archetype.entities().iter().map(|row| row.id())),
         }
         self.tables.push((archetype.len(), saved));
     }
@@ -175,11 +205,17 @@ impl<'w, 'r> Plan<'w, 'r> {
     fn finish(mut self) -> Result<Capture<'w, Entity>, Error> {
         self.columns.retain(|column| !column.sources.is_empty());
         let mut doc = WorldDoc::default();
-        doc.tables = self.tables.iter().map(|(rows, ids)| Table { rows: *rows, components: self.places(ids) }).collect();
+        doc.tables = self
+            .tables
+            .iter()
+            .map(|(rows, ids)| Table { rows: *rows, components: self.places(ids) })
+            .collect();
         for column in &self.columns {
-            let (encoding, data) = (column.entry.ops().capture)(self.world, &column.sources, &mut self.ordinals)
-                .map_err(|source| Error::Value { component: column.entry.name().to_owned(), source })?;
-            let schema = ComponentSchema::new(column.entry.name(), column.entry.version(), column.resource, encoding);
+            let (encoding, data) =
+                (column.entry.ops().capture)(self.world, &column.sources, &mut self.ordinals)
+                    .map_err(|source| Error::Value { component: column.entry.name().to_owned(), source })?;
+            let schema =
+                ComponentSchema::new(column.entry.name(), column.entry.version(), column.resource, encoding);
             doc.columns.push(Column { schema, data });
         }
         let bare = self.ordinals.len() - doc.entity_count() as usize;
@@ -189,8 +225,8 @@ impl<'w, 'r> Plan<'w, 'r> {
             // They were counted as left out before something referred to them.
             self.entities_left_out = self.entities_left_out.saturating_sub(u64::from(rows));
         }
-        let dangling = self.ordinals.dangling;
-        let mut capture = Capture::new(doc, self.ordinals.into_entities());
+        let (entities, dangling) = self.ordinals.finish();
+        let mut capture = Capture::new(doc, entities);
         capture.left_out = self.left_out;
         capture.entities_left_out = self.entities_left_out;
         capture.dangling = dangling;
@@ -198,6 +234,10 @@ impl<'w, 'r> Plan<'w, 'r> {
     }
 
     fn places(&self, ids: &[ComponentId]) -> Vec<u16> {
-        (0_u16..).zip(&self.columns).filter(|(_, column)| ids.contains(&column.id)).map(|(place, _)| place).collect()
+        (0_u16..)
+            .zip(&self.columns)
+            .filter(|(_, column)| ids.contains(&column.id))
+            .map(|(place, _)| place)
+            .collect()
     }
 }

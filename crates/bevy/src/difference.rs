@@ -52,7 +52,11 @@ impl<'w> Side<'w> {
         (entry.ops().id)(self.world).and_then(|id| self.world.resource_entities().get(id))
     }
 
-    fn capture(&mut self, entities: Vec<Entity>, entry: &Entry<Ops>) -> Result<(Encoding, ColumnData<'w>), Error> {
+    fn capture(
+        &mut self,
+        entities: Vec<Entity>,
+        entry: &Entry<Ops>,
+    ) -> Result<(Encoding, ColumnData<'w>), Error> {
         (entry.ops().capture)(self.world, &[Source::Entities(entities)], self)
             .map_err(|source| Error::Value { component: entry.name().to_owned(), source })
     }
@@ -88,14 +92,19 @@ fn component(
     if rows.is_empty() {
         return Ok(None);
     }
-    let side = |pick: fn(&(Entity, Entity)) -> Entity| rows.iter().filter_map(|&pair| pairs.get(pair)).map(pick).collect();
+    let side = |pick: fn(&(Entity, Entity)) -> Entity| {
+        rows.iter().filter_map(|&pair| pairs.get(pair)).map(pick).collect()
+    };
     let (a, b) = (left.capture(side(|pair| pair.0), entry)?, right.capture(side(|pair| pair.1), entry)?);
-    Ok(first_difference(&a, &b).map(|(row, what)| {
-        Difference::new(row.and_then(|row| rows.get(row).copied()), entry.name(), what)
-    }))
+    Ok(first_difference(&a, &b)
+        .map(|(row, what)| Difference::new(row.and_then(|row| rows.get(row).copied()), entry.name(), what)))
 }
 
-fn resource(left: &mut Side<'_>, right: &mut Side<'_>, entry: &Entry<Ops>) -> Result<Option<Difference>, Error> {
+fn resource(
+    left: &mut Side<'_>,
+    right: &mut Side<'_>,
+    entry: &Entry<Ops>,
+) -> Result<Option<Difference>, Error> {
     let what = match (left.resource(entry), right.resource(entry)) {
         (None, None) => return Ok(None),
         (Some(_), None) => "only the first world has it".to_owned(),
@@ -119,8 +128,12 @@ fn first_difference(a: &Captured<'_>, b: &Captured<'_>) -> Option<(Option<usize>
         return None;
     }
     let row = match (&a.1, &b.1) {
-        (ColumnData::Plain(a), ColumnData::Plain(b)) => first_mismatch(&a.concat(), &b.concat()).map(|_| None)?,
-        (ColumnData::References { targets: a, .. }, ColumnData::References { targets: b, .. }) => first_mismatch(a, b),
+        (ColumnData::Plain(a), ColumnData::Plain(b)) => {
+            first_mismatch(&a.concat(), &b.concat()).map(|_| None)?
+        }
+        (ColumnData::References { targets: a, .. }, ColumnData::References { targets: b, .. }) => {
+            first_mismatch(a, b)
+        }
         (
             ColumnData::Rows { data: a, lengths: a_lens, targets: a_targets },
             ColumnData::Rows { data: b, lengths: b_lens, targets: b_targets },
@@ -143,5 +156,11 @@ fn first_mismatch<T: PartialEq>(a: &[T], b: &[T]) -> Option<usize> {
 
 fn row_of(lengths: &[u32], at: usize) -> usize {
     let mut end = 0;
-    lengths.iter().position(|&len| { end += len as usize; at < end }).unwrap_or(lengths.len())
+    lengths
+        .iter()
+        .position(|&len| {
+            end += len as usize;
+            at < end
+        })
+        .unwrap_or(lengths.len())
 }

@@ -54,6 +54,11 @@ pub use keepstone_ecs_persist::{EcsWorld, Error, Persist, SpawnOptions};
 pub use registry::{Ops, Registry, RegistryExt};
 pub use world::Bevy;
 
+/// Runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[doc(hidden)]
 pub mod __private {
     pub use inventory;

@@ -9,7 +9,7 @@ pub(crate) struct Ordinals<'w> {
     by_index: Vec<u32>,
     entities: Vec<Entity>,
     /// References to entities that no longer exist.
-    pub(crate) dangling: u64,
+    dangling: u64,
 }
 
 impl<'w> Ordinals<'w> {
@@ -17,14 +17,37 @@ impl<'w> Ordinals<'w> {
         Self { world, by_index: Vec::new(), entities: Vec::new(), dangling: 0 }
     }
 
-    /// Gives the next ordinal to an entity.
-    pub(crate) fn push(&mut self, entity: Entity) -> u32 {
-        let index = entity.index_u32() as usize;
-        if index >= self.by_index.len() {
-            self.by_index.resize((index + 1).next_power_of_two(), NONE);
+    /// Gives the next ordinals to these entities. To be called before anything asks for one.
+    pub(crate) fn extend(&mut self, entities: impl IntoIterator<Item = Entity>) {
+        self.entities.extend(entities);
+    }
+
+    /// Lists the ordinals by entity index, once something refers to an entity.
+    #[cold]
+    fn index(&mut self) {
+        self.by_index = vec![NONE; self.world.entities().len() as usize];
+        for (ordinal, entity) in (0..).zip(&self.entities) {
+            if let Some(slot) = self.by_index.get_mut(entity.index_u32() as usize) {
+                *slot = ordinal;
+            }
+        }
+    }
+
+    #[cold]
+    fn dangling(&mut self) -> u32 {
+        self.dangling += 1;
+        NONE
+    }
+
+    /// Gives the next ordinal to an entity that is alive but was not going to be saved: it has no component of its own to
+    /// save, and is saved bare so that the reference holds.
+    #[cold]
+    fn add(&mut self, entity: Entity) -> u32 {
+        if !self.world.entities().contains_spawned(entity) {
+            return self.dangling();
         }
         let ordinal = u32::try_from(self.entities.len()).unwrap_or(NONE);
-        if let Some(slot) = self.by_index.get_mut(index) {
+        if let Some(slot) = self.by_index.get_mut(entity.index_u32() as usize) {
             *slot = ordinal;
         }
         self.entities.push(entity);
@@ -35,8 +58,9 @@ impl<'w> Ordinals<'w> {
         self.entities.len()
     }
 
-    pub(crate) fn into_entities(self) -> Vec<Entity> {
-        self.entities
+    /// The entity of each ordinal, and how many references named none.
+    pub(crate) fn finish(self) -> (Vec<Entity>, u64) {
+        (self.entities, self.dangling)
     }
 }
 
@@ -46,16 +70,16 @@ impl Entities for Ordinals<'_> {
     }
 
     fn ordinal(&mut self, bits: u64) -> u32 {
-        let entity = Entity::try_from_bits(bits).filter(|&entity| self.world.entities().contains_spawned(entity));
-        let Some(entity) = entity else {
-            self.dangling += 1;
-            return NONE;
-        };
-        match self.by_index.get(entity.index_u32() as usize) {
-            Some(&ordinal) if ordinal != NONE => ordinal,
-            // Alive, but without a component of its own to save: it is saved bare, so that the reference holds.
-            _ => self.push(entity),
+        if self.by_index.is_empty() {
+            self.index();
         }
+        let Some(entity) = Entity::try_from_bits(bits) else { return self.dangling() };
+        let ordinal = self.by_index.get(entity.index_u32() as usize).copied().unwrap_or(NONE);
+        // The generation tells a despawned entity from the one that has its index now.
+        if self.entities.get(ordinal as usize) == Some(&entity) {
+            return ordinal;
+        }
+        self.add(entity)
     }
 }
 

@@ -102,7 +102,11 @@ impl Moving {
     /// Panics when the world uses the id for another type: then these values must not go there.
     fn assert_fits(&self, world: &World) {
         let info = world.components().get_info(self.id);
-        assert_eq!(info.and_then(|info| info.type_id()), Some(self.value_type), "component id of another world");
+        assert_eq!(
+            info.and_then(|info| info.type_id()),
+            Some(self.value_type),
+            "component id of another world"
+        );
     }
 }
 
@@ -128,7 +132,8 @@ pub(crate) fn insert_rows(world: &mut World, columns: &mut [&mut Moving], entiti
     let ids: Vec<ComponentId> = columns.iter().map(|column| column.id).collect();
     for &entity in entities {
         let spawned = world.entities().is_index_spawned(entity.index());
-        let target = if spawned { world.get_entity_mut(entity).ok() } else { world.spawn_empty_at(entity).ok() };
+        let target =
+            if spawned { world.get_entity_mut(entity).ok() } else { world.spawn_empty_at(entity).ok() };
         let Some(mut target) = target else {
             for column in columns.iter_mut() {
                 let value = column.take();

@@ -1,4 +1,4 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use bevy_ecs::{
     entity::Entity,
@@ -42,11 +42,49 @@ fn capture<'w, R: Relationship>(
     sources: &[Source],
     entities: &mut dyn Entities,
 ) -> Result<(Encoding, ColumnData<'w>), keepstone_value::Error> {
-    let targets: Vec<u32> = runs::<R>(world, sources).iter().map(|row| entities.ordinal(row.get().to_bits())).collect();
-    let rows = rows::<R>(world, sources);
-    let ranks = ranks::<R>(world, &rows, &targets, entities).map(Cow::Owned);
+    let targets: Vec<u32> =
+        runs::<R>(world, sources).iter().map(|row| entities.ordinal(row.get().to_bits())).collect();
+    let ranks = if lists_ascend::<R>(world, entities) {
+        None
+    } else {
+        Some(Cow::Owned(ranks::<R>(world, &rows::<R>(world, sources), entities)))
+    };
     let data = ColumnData::References { targets: Cow::Owned(targets), ranks };
     Ok((Encoding::Reference { linked: true }, data))
+}
+
+/// The lists that the targets of a relationship keep.
+fn lists<R: Relationship>(world: &World) -> impl Iterator<Item = &R::RelationshipTarget> {
+    let id = world.component_id::<R::RelationshipTarget>();
+    let archetypes =
+        world.archetypes().iter().filter(move |archetype| id.is_some_and(|id| archetype.contains(id)));
+    archetypes.flat_map(|archetype| archetype.entities()).filter_map(|row| world.get(row.id()))
+}
+
+/// The ordinals of what a list names, as far as it is saved.
+fn listed<'a, T: RelationshipTarget>(
+    list: &'a T,
+    entities: &'a mut dyn Entities,
+) -> impl Iterator<Item = u32> {
+    list.collection()
+        .iter()
+        .map(|source| entities.ordinal(source.to_bits()))
+        .filter(|&ordinal| ordinal != NONE)
+}
+
+/// Whether every list has the order of the ordinals, so that it need not be written.
+fn lists_ascend<R: Relationship>(world: &World, entities: &mut dyn Entities) -> bool {
+    lists::<R>(world).all(|list| list.collection().len() < 2 || listed(list, entities).is_sorted())
+}
+
+/// Each row's place in the list on its target.
+fn ranks<R: Relationship>(world: &World, rows: &[Entity], entities: &mut dyn Entities) -> Vec<u32> {
+    let mut by_ordinal: HashMap<u32, u32> = HashMap::new();
+    for list in lists::<R>(world) {
+        by_ordinal.extend(listed(list, entities).zip(0..));
+    }
+    let rank = |&row: &Entity| by_ordinal.get(&entities.ordinal(row.to_bits())).copied().unwrap_or(0);
+    rows.iter().map(rank).collect()
 }
 
 /// The entity of each row, in the order of [`runs`].
@@ -54,9 +92,11 @@ fn rows<R: Relationship>(world: &World, sources: &[Source]) -> Vec<Entity> {
     let mut rows = Vec::new();
     for source in sources {
         match source {
-            Source::Archetype(id) => {
+            Source::Archetype { id, .. } => {
                 let archetype = world.archetypes().get(*id);
-                rows.extend(archetype.into_iter().flat_map(|archetype| archetype.entities()).map(|row| row.id()));
+                rows.extend(
+                    archetype.into_iter().flat_map(|archetype| archetype.entities()).map(|row| row.id()),
+                );
             }
             Source::Entities(entities) => {
                 rows.extend(entities.into_iter().copied().filter(|&entity| world.get::<R>(entity).is_some()));
@@ -64,41 +104,6 @@ fn rows<R: Relationship>(world: &World, sources: &[Source]) -> Vec<Entity> {
         }
     }
     rows
-}
-
-/// Each row's place in the list on its target, unless sorting by ordinal gives the same lists.
-fn ranks<R: Relationship>(
-    world: &World,
-    rows: &[Entity],
-    targets: &[u32],
-    entities: &mut dyn Entities,
-) -> Option<Vec<u32>> {
-    let mut places: Vec<(u32, u32, usize)> = Vec::new(); // target, ordinal of the row, row
-    for (row, (&source, &target)) in rows.iter().zip(targets).enumerate() {
-        if target != NONE {
-            places.push((target, entities.ordinal(source.to_bits()), row));
-        }
-    }
-    places.sort_unstable();
-    let mut ranks = vec![0; rows.len()];
-    let mut natural = true;
-    for group in places.chunk_by(|a, b| a.0 == b.0) {
-        let target = group.first().and_then(|&(_, _, row)| rows.get(row)).and_then(|&row| world.get::<R>(row));
-        let list = target.and_then(|relationship| world.get::<R::RelationshipTarget>(relationship.get()));
-        let Some(list) = list else { continue };
-        let mut wanted = group.iter();
-        // Sources that are not saved leave no gap.
-        let listed = list.collection().iter().map(|source| entities.ordinal(source.to_bits()));
-        let listed = listed.filter(|ordinal| group.binary_search_by_key(ordinal, |place| place.1).is_ok());
-        for (rank, ordinal) in (0_u32..).zip(listed) {
-            natural &= wanted.next().is_some_and(|place| place.1 == ordinal);
-            let place = group.binary_search_by_key(&ordinal, |place| place.1).ok().and_then(|at| group.get(at));
-            if let Some(slot) = place.and_then(|place| ranks.get_mut(place.2)) {
-                *slot = rank;
-            }
-        }
-    }
-    (!natural).then_some(ranks)
 }
 
 fn decode<R: Relationship>(

@@ -17,7 +17,11 @@ pub(crate) fn spawn(
     doc.check()?;
     let count = doc.entity_count();
     if count > options.entities_max {
-        return Err(Error::Limit { what: "entities", needs: count.into(), allowed: options.entities_max.into() });
+        return Err(Error::Limit {
+            what: "entities",
+            needs: count.into(),
+            allowed: options.entities_max.into(),
+        });
     }
     let ids: Vec<Entity> = world.entity_allocator().alloc_many(count).collect();
     match decode(doc, registry, options, ids) {
@@ -42,7 +46,12 @@ enum Decoded<'r> {
 type Decoding<'r> = Result<(Vec<Decoded<'r>>, SpawnReport<Entity>), (Error, Vec<Entity>)>;
 
 /// Decodes all columns, so that nothing is spawned from a file that can't be.
-fn decode<'r>(doc: &WorldDoc<'_>, registry: &'r Registry, options: &SpawnOptions, ids: Vec<Entity>) -> Decoding<'r> {
+fn decode<'r>(
+    doc: &WorldDoc<'_>,
+    registry: &'r Registry,
+    options: &SpawnOptions,
+    ids: Vec<Entity>,
+) -> Decoding<'r> {
     let mut unknown = Vec::new();
     let mut spawned = Spawned { entities: &ids, dangling: 0 };
     let mut columns = Vec::with_capacity(doc.columns.len());
@@ -79,7 +88,11 @@ fn decode_column<'r>(
     let schema = &column.schema;
     let Some(entry) = registry.get(&schema.name) else { return Ok(Decoded::Unknown) };
     if schema.version > entry.version() {
-        return Err(Error::NewerComponent { name: schema.name.clone(), found: schema.version, newest: entry.version() });
+        return Err(Error::NewerComponent {
+            name: schema.name.clone(),
+            found: schema.version,
+            newest: entry.version(),
+        });
     }
     if let (Some(_), ColumnData::References { targets, ranks }) = (entry.ops().target, &column.data) {
         let dangling = targets.iter().filter(|&&target| target == NONE).count() as u64;
@@ -170,7 +183,9 @@ fn insert_later(
     }
     rows.sort_unstable();
     for &(target, _, ordinal) in &rows {
-        if let (Some(&source), Some(&target)) = (entities.get(ordinal as usize), entities.get(target as usize)) {
+        if let (Some(&source), Some(&target)) =
+            (entities.get(ordinal as usize), entities.get(target as usize))
+        {
             insert(world, source, target);
         }
     }
@@ -179,7 +194,11 @@ fn insert_later(
 
 /// The entity ordinal of each row of a column.
 fn row_ordinals<'d>(doc: &'d WorldDoc<'_>, column: &Column<'_>) -> impl Iterator<Item = u32> + 'd {
-    let place = doc.columns.iter().position(|other| std::ptr::eq(other, column)).and_then(|at| u16::try_from(at).ok());
+    let place = doc
+        .columns
+        .iter()
+        .position(|other| std::ptr::eq(other, column))
+        .and_then(|at| u16::try_from(at).ok());
     let mut first = 0;
     doc.tables.iter().flat_map(move |table| {
         let start = first;

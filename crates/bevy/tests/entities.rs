@@ -74,7 +74,8 @@ fn rows_of_archetypes_that_share_a_table_stay_apart() {
 #[test]
 fn despawned_rows_leave_no_trace() {
     let mut world = World::new();
-    let all: Vec<Entity> = (0..50_u8).map(|i| world.spawn((Health { current: i.into(), max: 0 }, Player)).id()).collect();
+    let all: Vec<Entity> =
+        (0..50_u8).map(|i| world.spawn((Health { current: i.into(), max: 0 }, Player)).id()).collect();
     for entity in all.iter().step_by(3) {
         world.despawn(*entity);
     }
@@ -89,7 +90,8 @@ fn whole_columns_are_borrowed_not_copied() {
     world.spawn(Position { x: 4.0, y: 5.0, z: 6.0 });
     let registry = <World as EcsWorld<Bevy>>::derived_registry().unwrap();
     let capture = world.capture(registry).unwrap();
-    let keepstone_ecs_persist::ColumnData::Plain(pieces) = &capture.doc.column("test.position").unwrap().data else {
+    let keepstone_ecs_persist::ColumnData::Plain(pieces) = &capture.doc.column("test.position").unwrap().data
+    else {
         panic!("a pod column is plain");
     };
     let stored: *const Position = world.get::<Position>(first).unwrap();

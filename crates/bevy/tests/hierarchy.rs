@@ -9,11 +9,19 @@ fn label(world: &World, entity: Entity) -> String {
 }
 
 fn children(world: &World, entity: Entity) -> Vec<String> {
-    world.get::<Children>(entity).map(|list| list.iter().map(|child| label(world, child)).collect()).unwrap_or_default()
+    world
+        .get::<Children>(entity)
+        .map(|list| list.iter().map(|child| label(world, child)).collect())
+        .unwrap_or_default()
 }
 
 fn find(world: &mut World, name: &str) -> Entity {
-    world.query::<(Entity, &Label)>().iter(world).find(|(_, label)| label.0 == name).map(|(entity, _)| entity).unwrap()
+    world
+        .query::<(Entity, &Label)>()
+        .iter(world)
+        .find(|(_, label)| label.0 == name)
+        .map(|(entity, _)| entity)
+        .unwrap()
 }
 
 #[test]
@@ -32,8 +40,10 @@ fn parents_and_children_are_rebuilt_by_hooks() {
 fn an_order_of_children_unlike_that_of_the_rows_is_kept() {
     let mut world = World::new();
     let root = world.spawn(Label("root".into())).id();
-    let list: Vec<Entity> =
-        ["a", "b", "c", "d"].iter().map(|name| world.spawn((Label((*name).into()), ChildOf(root))).id()).collect();
+    let list: Vec<Entity> = ["a", "b", "c", "d"]
+        .iter()
+        .map(|name| world.spawn((Label((*name).into()), ChildOf(root))).id())
+        .collect();
     world.entity_mut(root).insert_children(0, &[list[3]]);
     world.entity_mut(root).insert_children(2, &[list[2]]);
     assert_eq!(children(&world, root), ["d", "a", "c", "b"]);

@@ -5,6 +5,7 @@ mod entities;
 mod hierarchy;
 mod left_out;
 mod random;
+mod references;
 mod registration;
 mod resources;
 mod serde_components;

@@ -84,7 +84,8 @@ fn a_changed_layout_is_a_mismatch_and_spawns_nothing() {
     registry.add::<Label>().unwrap();
     let mut target = World::new();
     let before = target.entities().count_spawned();
-    let error = target.spawn_doc(&capture.doc, &registry, &keepstone_bevy::SpawnOptions::default()).unwrap_err();
+    let error =
+        target.spawn_doc(&capture.doc, &registry, &keepstone_bevy::SpawnOptions::default()).unwrap_err();
     assert!(matches!(error, Error::Mismatch { .. }), "{error}");
     assert_eq!(target.entities().count_spawned(), before);
 }

@@ -78,7 +78,11 @@ fn recursive_enums_come_back() {
 fn skipped_and_flattened_fields_come_back() {
     let mut world = World::new();
     world.spawn(Sheet::default());
-    world.spawn(Sheet { title: Some("Sir".into()), stats: Stats { strength: 9, luck: -1 }, notes: vec!["x".into()] });
+    world.spawn(Sheet {
+        title: Some("Sir".into()),
+        stats: Stats { strength: 9, luck: -1 },
+        notes: vec!["x".into()],
+    });
     world.spawn(Sheet { notes: vec![String::new()], ..Sheet::default() });
     check(&world);
 }

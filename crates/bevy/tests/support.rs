@@ -59,7 +59,11 @@ pub(crate) fn decode<T>(bytes: &[u8], then: impl FnOnce(&WorldDoc<'_>) -> T) -> 
     then(&WorldDoc::decode(&reader, 0).unwrap())
 }
 
-pub(crate) fn load(bytes: &[u8], registry: &Registry, strict: bool) -> Result<(World, SpawnReport<Entity>), Error> {
+pub(crate) fn load(
+    bytes: &[u8],
+    registry: &Registry,
+    strict: bool,
+) -> Result<(World, SpawnReport<Entity>), Error> {
     let mut world = World::new();
     let mut options = SpawnOptions::default();
     options.strict = strict;

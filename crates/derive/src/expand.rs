@@ -15,7 +15,10 @@ pub(crate) fn persist(input: &DeriveInput) -> Result<TokenStream> {
         (quote!(AsPlain), plain_impl(input, krate)?)
     } else if unit && input.generics.params.is_empty() {
         // No bytes: nothing about the layout needs to be promised.
-        (quote!(AsMarker), quote!(#[automatically_derived] impl #krate::__derive::Marker for #ident { const VALUE: Self = #ident; }))
+        (
+            quote!(AsMarker),
+            quote!(#[automatically_derived] impl #krate::__derive::Marker for #ident { const VALUE: Self = #ident; }),
+        )
     } else {
         (quote!(AsSerde), TokenStream::new())
     };
@@ -52,7 +55,10 @@ fn plain_impl(input: &DeriveInput, krate: &syn::Path) -> Result<TokenStream> {
         return Err(syn::Error::new_spanned(parameter, message));
     }
     let Data::Struct(data) = &input.data else {
-        return Err(syn::Error::new(ident.span(), "persist(pod) is for structs: an enum or union has invalid bit patterns"));
+        return Err(syn::Error::new(
+            ident.span(),
+            "persist(pod) is for structs: an enum or union has invalid bit patterns",
+        ));
     };
     let fields = data.fields.iter().enumerate().map(|(index, field)| {
         let name = match &field.ident {

@@ -38,14 +38,28 @@ impl WorldDoc<'_> {
                 if let [before, after] = pair
                     && before >= after
                 {
-                    return Err(invalid("components of a table don't ascend", after, format!("above {before}")));
+                    return Err(invalid(
+                        "components of a table don't ascend",
+                        after,
+                        format!("above {before}"),
+                    ));
                 }
             }
             for &component in &table.components {
                 match self.columns.get(usize::from(component)) {
-                    None => return Err(invalid("component of a table", component, format!("below {}", self.columns.len()))),
+                    None => {
+                        return Err(invalid(
+                            "component of a table",
+                            component,
+                            format!("below {}", self.columns.len()),
+                        ));
+                    }
                     Some(column) if column.schema.resource => {
-                        return Err(invalid("component of a table", &column.schema.name, "a component, not a resource"));
+                        return Err(invalid(
+                            "component of a table",
+                            &column.schema.name,
+                            "a component, not a resource",
+                        ));
                     }
                     Some(_) => {}
                 }

@@ -161,7 +161,8 @@ impl<T: Plain> Codec<T> for AsPlain {
     }
 
     fn decode(column: &Column<'_>, rows: usize, _: &mut dyn Resolve) -> Result<Vec<T>, Error> {
-        let (Encoding::Plain(layout), ColumnData::Plain(pieces)) = (&column.schema.encoding, &column.data) else {
+        let (Encoding::Plain(layout), ColumnData::Plain(pieces)) = (&column.schema.encoding, &column.data)
+        else {
             return Err(mismatch::<T>(column, &plain_text::<T>()));
         };
         if *layout != OwnedLayout::from(&T::LAYOUT) {

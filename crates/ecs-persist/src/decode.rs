@@ -28,7 +28,8 @@ impl<'a> WorldDoc<'a> {
         let schema = Schema::read(reader, world)?;
         let mut parts = Parts { reader, world, used: 1 };
         let (name, tables) = decode_tables(&parts.take(SectionId::TABLES, 0)?, reader)?;
-        let mut doc = Self { name, meta: WorldMeta::from_metadata(reader.head()), tables, columns: Vec::new() };
+        let mut doc =
+            Self { name, meta: WorldMeta::from_metadata(reader.head()), tables, columns: Vec::new() };
         let empty = |schema| Column { schema, data: ColumnData::Plain(Vec::new()) };
         doc.columns = schema.into_components().into_iter().map(empty).collect();
         let rows = doc.rows_per_column();
@@ -72,7 +73,12 @@ impl<'a, R: ReadAt> Parts<'a, R> {
         Ok(Cow::Owned(ordinals))
     }
 
-    fn column(&mut self, component: u16, schema: &ComponentSchema, rows: u32) -> Result<ColumnData<'a>, Error> {
+    fn column(
+        &mut self,
+        component: u16,
+        schema: &ComponentSchema,
+        rows: u32,
+    ) -> Result<ColumnData<'a>, Error> {
         Ok(match &schema.encoding {
             Encoding::Plain(layout) if layout.size() == 0 => ColumnData::Plain(Vec::new()),
             Encoding::Plain(_) => {
@@ -143,10 +149,13 @@ fn decode_tables<R: ReadAt>(bytes: &[u8], reader: &Reader<R>) -> Result<(String,
         let rows = input.varint_u32()?;
         left = left.checked_sub(rows).ok_or_else(|| invalid("rows of the tables", "more", entities))?;
         let components = input.varint_u32()?;
-        let mut table = Table { rows, components: Vec::with_capacity((components as usize).min(input.remaining())) };
+        let mut table =
+            Table { rows, components: Vec::with_capacity((components as usize).min(input.remaining())) };
         for _ in 0..components {
             let component = input.varint_u32()?;
-            table.components.push(u16::try_from(component).map_err(|_| invalid("component of a table", component, "a u16"))?);
+            table.components.push(
+                u16::try_from(component).map_err(|_| invalid("component of a table", component, "a u16"))?,
+            );
         }
         tables.push(table);
     }

@@ -74,12 +74,14 @@ impl WorldDoc<'_> {
     /// How many component values it has, resources included.
     pub fn value_count(&self) -> u64 {
         let rows = |table: &Table| u64::from(table.rows) * table.components.len() as u64;
-        self.tables.iter().map(rows).sum::<u64>() + self.columns.iter().filter(|c| c.schema.resource).count() as u64
+        self.tables.iter().map(rows).sum::<u64>()
+            + self.columns.iter().filter(|c| c.schema.resource).count() as u64
     }
 
     /// How many rows each column has by what the tables say; a resource has one.
     pub fn rows_per_column(&self) -> Vec<u32> {
-        let mut rows: Vec<u32> = self.columns.iter().map(|column| u32::from(column.schema.resource)).collect();
+        let mut rows: Vec<u32> =
+            self.columns.iter().map(|column| u32::from(column.schema.resource)).collect();
         for table in &self.tables {
             for &component in &table.components {
                 if let Some(rows) = rows.get_mut(usize::from(component)) {

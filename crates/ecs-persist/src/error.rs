@@ -57,7 +57,9 @@ pub enum Error {
     },
 
     /// The file's rows of a component don't fit the registered type.
-    #[error("component {name}: the file has {found}, the registered type {type_name} has {expected}; give the new type a new version and a migration, or a new name")]
+    #[error(
+        "component {name}: the file has {found}, the registered type {type_name} has {expected}; give the new type a new version and a migration, or a new name"
+    )]
     Mismatch {
         /// Name of the component.
         name: String,
@@ -81,7 +83,9 @@ pub enum Error {
     },
 
     /// Two types are registered under one name.
-    #[error("two types are registered as component {name}: {first} and {second}; give one of them another name with #[persist(name = \"...\")]")]
+    #[error(
+        "two types are registered as component {name}: {first} and {second}; give one of them another name with #[persist(name = \"...\")]"
+    )]
     DuplicateName {
         /// The name.
         name: String,
@@ -103,7 +107,10 @@ pub enum Error {
     },
 
     /// Strict mode: something would not be saved.
-    #[error("strict save: {} of {count} value(s) would be left out ({reason}); register it or save without strict", name)]
+    #[error(
+        "strict save: {} of {count} value(s) would be left out ({reason}); register it or save without strict",
+        name
+    )]
     WouldLeaveOut {
         /// The component or part.
         name: String,

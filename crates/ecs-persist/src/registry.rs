@@ -78,7 +78,11 @@ impl<C> Registry<C> {
             if first.type_id == type_id {
                 return Ok(());
             }
-            return Err(Error::DuplicateName { name: name.to_owned(), first: first.type_name, second: type_name });
+            return Err(Error::DuplicateName {
+                name: name.to_owned(),
+                first: first.type_name,
+                second: type_name,
+            });
         }
         let index = self.entries.len();
         self.by_name.insert(name.to_owned(), index);

@@ -99,7 +99,11 @@ impl Schema {
             return Err(Error::NoWorld { world, found: reader.header().kind.to_string() });
         };
         if section.decoded_len() > LEN_MAX {
-            return Err(Error::Limit { what: "bytes of the schema", needs: section.decoded_len(), allowed: LEN_MAX });
+            return Err(Error::Limit {
+                what: "bytes of the schema",
+                needs: section.decoded_len(),
+                allowed: LEN_MAX,
+            });
         }
         Self::decode(&reader.read(section)?)
     }
@@ -215,7 +219,11 @@ impl ComponentSchema {
                 Encoding::Reference { .. } => FLAG_LINKED,
             };
         if flags & !allowed != 0 {
-            return Err(invalid("flags of a component", format!("{flags:#04x}"), format!("bits of {allowed:#04x}")));
+            return Err(invalid(
+                "flags of a component",
+                format!("{flags:#04x}"),
+                format!("bits of {allowed:#04x}"),
+            ));
         }
         Ok(Self { name, version, resource: flags & FLAG_RESOURCE != 0, encoding })
     }

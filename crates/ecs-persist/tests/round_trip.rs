@@ -68,7 +68,8 @@ fn a_schema_is_read_without_columns_and_its_hash_is_in_the_footer() {
     let schema = Schema::read(&reader, 0).unwrap();
     assert_eq!(schema, doc.schema());
     assert_eq!(reader.tail().schema_hash(), Some(schema.hash().unwrap()));
-    let shown: Vec<String> = schema.components().iter().map(|component| component.encoding.to_string()).collect();
+    let shown: Vec<String> =
+        schema.components().iter().map(|component| component.encoding.to_string()).collect();
     assert_eq!(shown[0], "plain { x: f32, y: f32 }");
     assert_eq!(shown[2], "relationship");
     assert!(shown[1].contains("Name"), "{}", shown[1]);
@@ -90,8 +91,14 @@ fn references() -> (keepstone_ecs_persist::Encoding, keepstone_ecs_persist::Colu
     let mut runs = keepstone_ecs_persist::Runs::default();
     let values = [Some(Id(5)), Some(Id(3))];
     runs.push_slice(&values);
-    let (encoding, data) = <AsOptions as Codec<Option<Id>>>::capture(runs, &mut crate::support::SameIds).unwrap();
-    (encoding, column("x", false, (keepstone_ecs_persist::Encoding::Reference { linked: false }, data)).into_owned().data)
+    let (encoding, data) =
+        <AsOptions as Codec<Option<Id>>>::capture(runs, &mut crate::support::SameIds).unwrap();
+    (
+        encoding,
+        column("x", false, (keepstone_ecs_persist::Encoding::Reference { linked: false }, data))
+            .into_owned()
+            .data,
+    )
 }
 
 /// Only writes: reading is the matter of an adapter, which knows entities.
@@ -101,8 +108,12 @@ impl Codec<Option<Id>> for AsOptions {
     fn capture<'w>(
         values: keepstone_ecs_persist::Runs<'w, Option<Id>>,
         entities: &mut dyn keepstone_value::Entities,
-    ) -> Result<(keepstone_ecs_persist::Encoding, keepstone_ecs_persist::ColumnData<'w>), keepstone_value::Error> {
-        let rows = keepstone_value::encode(values.iter(), Some(entities), &keepstone_value::Options::default())?;
+    ) -> Result<
+        (keepstone_ecs_persist::Encoding, keepstone_ecs_persist::ColumnData<'w>),
+        keepstone_value::Error,
+    > {
+        let rows =
+            keepstone_value::encode(values.iter(), Some(entities), &keepstone_value::Options::default())?;
         let data = keepstone_ecs_persist::ColumnData::Rows {
             data: rows.data.into(),
             lengths: rows.lens,

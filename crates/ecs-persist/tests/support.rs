@@ -4,9 +4,12 @@ use std::borrow::Cow;
 
 use keepstone_derive::Persist;
 use keepstone_ecs_persist::{
-    AsPlain, AsSerde, Codec as _, Column, ColumnData, ComponentSchema, EncodeOptions, Encoding, Error, Runs, Table, WorldDoc,
+    AsPlain, AsSerde, Codec as _, Column, ColumnData, ComponentSchema, EncodeOptions, Encoding, Error, Runs,
+    Table, WorldDoc,
 };
-use keepstone_format::{Codec, FileKind, Limits, Metadata, Reader, SectionId, Writer, WriterOptions, plain::Plain};
+use keepstone_format::{
+    Codec, FileKind, Limits, Metadata, Reader, SectionId, Writer, WriterOptions, plain::Plain,
+};
 use keepstone_value::{Entities, EntityType};
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +39,9 @@ impl Entities for SameIds {
     }
 }
 
-pub(crate) fn rows<T: Serialize + for<'de> Deserialize<'de> + 'static>(values: &[T]) -> (Encoding, ColumnData<'_>) {
+pub(crate) fn rows<T: Serialize + for<'de> Deserialize<'de> + 'static>(
+    values: &[T],
+) -> (Encoding, ColumnData<'_>) {
     let mut runs = Runs::default();
     runs.push_slice(values);
     <AsSerde as keepstone_ecs_persist::Codec<T>>::capture(runs, &mut SameIds).unwrap()
@@ -48,7 +53,11 @@ pub(crate) fn plain<T: Plain>(values: &[T]) -> (Encoding, ColumnData<'_>) {
     AsPlain::capture(runs, &mut SameIds).unwrap()
 }
 
-pub(crate) fn column<'a>(name: &str, resource: bool, (encoding, data): (Encoding, ColumnData<'a>)) -> Column<'a> {
+pub(crate) fn column<'a>(
+    name: &str,
+    resource: bool,
+    (encoding, data): (Encoding, ColumnData<'a>),
+) -> Column<'a> {
     Column { schema: ComponentSchema::new(name, 1, resource, encoding), data }
 }
 
@@ -77,7 +86,11 @@ pub(crate) fn small_world() -> WorldDoc<'static> {
         Table { rows: 3, components: vec![] },
     ];
     doc.columns = vec![
-        column("a.pos", false, plain(&[Pos { x: 1.0, y: 2.0 }, Pos { x: 3.0, y: 4.0 }, Pos { x: 5.5, y: -6.25 }])),
+        column(
+            "a.pos",
+            false,
+            plain(&[Pos { x: 1.0, y: 2.0 }, Pos { x: 3.0, y: 4.0 }, Pos { x: 5.5, y: -6.25 }]),
+        ),
         column("b.name", false, rows(&names)),
         column("c.parent", false, links(&[0], None)),
         column("z.clock", true, plain(&[99_u64])),

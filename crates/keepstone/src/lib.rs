@@ -19,9 +19,9 @@ pub use keepstone_value as value;
 pub use keepstone_world as world;
 
 pub use keepstone_derive::Persist;
-pub use keepstone_ecs_persist::{Persist, WorldMeta};
 #[doc(hidden)]
 pub use keepstone_ecs_persist::__derive;
+pub use keepstone_ecs_persist::{Persist, WorldMeta};
 pub use keepstone_format::plain::Plain;
 pub use keepstone_world::{Codec, Durability, Error, Kind, LoadMode, LoadOptions, SaveOptions, WorldFiles};
 

@@ -24,6 +24,14 @@ pub enum Error {
         source: keepstone_ecs_persist::Error,
     },
 
+    /// The last bytes of a file could not be written.
+    #[error("could not write the world: {source}")]
+    Write {
+        /// What the file said.
+        #[source]
+        source: std::io::Error,
+    },
+
     /// A stream given by the caller failed.
     #[error("could not read the world: {source}")]
     Read {
@@ -40,13 +48,22 @@ pub enum Error {
     },
 }
 
+fn io_kind(error: &std::io::Error) -> Kind {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Kind::NotFound,
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Kind::NoSpace,
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => Kind::Denied,
+        _ => Kind::Io,
+    }
+}
+
 impl Error {
     /// What the caller should do.
     pub fn kind(&self) -> Kind {
         match self {
             Self::World(source) | Self::File { source, .. } => source.kind(),
             Self::Storage(source) => source.kind(),
-            Self::Read { .. } => Kind::Io,
+            Self::Write { source } | Self::Read { source } => io_kind(source),
             Self::TooLong { .. } => Kind::Limit,
         }
     }

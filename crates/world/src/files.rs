@@ -1,5 +1,5 @@
 use std::{
-    io::{Read, Write},
+    io::{BufWriter, Read, Write},
     path::Path,
     time::Instant,
 };
@@ -69,7 +69,11 @@ pub trait WorldFiles<M>: EcsWorld<M> {
     ///
     /// # Errors
     /// As [`WorldFiles::load`]; this world is then as it was.
-    fn load_into(&mut self, path: impl AsRef<Path>, mode: LoadMode) -> Result<LoadReport<Self::Entity>, Error> {
+    fn load_into(
+        &mut self,
+        path: impl AsRef<Path>,
+        mode: LoadMode,
+    ) -> Result<LoadReport<Self::Entity>, Error> {
         self.load_into_with(path, mode, &LoadOptions::default())
     }
 
@@ -139,6 +143,9 @@ pub trait WorldFiles<M>: EcsWorld<M> {
     }
 }
 
+/// Headers and small columns go to the file together; a larger payload passes by without a copy.
+const BUFFER_LEN: usize = 64 << 10;
+
 impl<M, W: EcsWorld<M>> WorldFiles<M> for W {}
 
 fn save_file<M, W: EcsWorld<M>>(
@@ -147,9 +154,11 @@ fn save_file<M, W: EcsWorld<M>>(
     options: &SaveOptions<'_, W::Registry>,
 ) -> Result<SaveReport, Error> {
     // Capture and encoding fail before anything is written for most reasons; for the others the temporary is dropped.
-    let mut file = atomic::Writer::create(&*options.files, path, options.durability)?;
-    let mut report = encode(world, &mut file, options)?;
+    let file = atomic::Writer::create(&*options.files, path, options.durability)?;
+    let mut out = BufWriter::with_capacity(BUFFER_LEN, file);
+    let mut report = encode(world, &mut out, options)?;
     let start = Instant::now();
+    let file = out.into_inner().map_err(|error| Error::Write { source: error.into_error() })?;
     if report.encoded.bytes_total > options.bytes_max {
         let (needs, allowed) = (report.encoded.bytes_total, options.bytes_max);
         return Err(keepstone_ecs_persist::Error::Limit { what: "bytes of the file", needs, allowed }.into());

@@ -5,6 +5,7 @@
 //! when `save` returns, the new one survives a power cut.
 //!
 //! ```
+//! # #[cfg(feature = "lz4")] {
 //! use bevy_ecs::prelude::*;
 //! use keepstone_bevy::Persist;
 //! use keepstone_world::WorldFiles;
@@ -25,6 +26,7 @@
 //! let mut loaded = World::load_from(&mut bytes.as_slice())?;
 //! let health = loaded.query::<&Health>().single(&loaded).expect("one entity was saved");
 //! assert_eq!(*health, Health { current: 80, shield: 20 });
+//! # }
 //! # Ok::<(), keepstone_world::Error>(())
 //! ```
 #![forbid(unsafe_code)]

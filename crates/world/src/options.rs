@@ -4,7 +4,7 @@ use keepstone_ecs_persist::WorldMeta;
 use keepstone_format::{Codec, Limits};
 use keepstone_storage::{Durability, Files, OsFiles};
 
-/// How a world is saved. The default: derived components, no codec, durable, nothing but the world in the file (no clock, no
+/// How a world is saved. The default: derived components, LZ4 (whatever features are built), durable, nothing but the world in the file (no clock, no
 /// random id), so equal worlds give equal files.
 #[non_exhaustive]
 pub struct SaveOptions<'r, R> {
@@ -58,7 +58,7 @@ impl<R> Default for SaveOptions<'_, R> {
     fn default() -> Self {
         Self {
             registry: None,
-            codec: Codec::None,
+            codec: Codec::default(),
             durability: Durability::Durable,
             read_back: false,
             strict: false,

@@ -1,0 +1,11 @@
+//! Worlds in files, on disks that fail and disks that lose power.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod crash;
+mod faults;
+#[cfg(not(feature = "lz4"))]
+mod no_codec;
+mod options;
+#[cfg(feature = "lz4")]
+mod round_trip;
+mod support;
