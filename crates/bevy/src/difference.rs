@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use bevy_ecs::{entity::Entity, world::World};
-use keepstone_ecs_persist::{ColumnData, Difference, Encoding, Entry, Error, NONE};
+use keepstone_ecs_persist::{ColumnData, Difference, Encoding, Entry, Error, Lengths, NONE};
 use keepstone_value::{Entities, EntityType};
 
 use crate::{
@@ -128,23 +128,31 @@ fn first_difference(a: &Captured<'_>, b: &Captured<'_>) -> Option<(Option<usize>
         return None;
     }
     let row = match (&a.1, &b.1) {
-        (ColumnData::Plain(a), ColumnData::Plain(b)) => {
-            first_mismatch(&a.concat(), &b.concat()).map(|_| None)?
+        (ColumnData::Plain(left), ColumnData::Plain(right)) => {
+            let (left, right) = (left.concat(), right.concat());
+            if a.0 == b.0 && left == right {
+                // Only the pieces differ.
+                return None;
+            }
+            let size = if let Encoding::Plain(layout) = &a.0 { layout.size() } else { 0 };
+            first_mismatch(&left, &right).and_then(|at| at.checked_div(size))
         }
         (ColumnData::References { targets: a, .. }, ColumnData::References { targets: b, .. }) => {
             first_mismatch(a, b)
         }
         (
-            ColumnData::Rows { data: a, lengths: a_lens, targets: a_targets },
-            ColumnData::Rows { data: b, lengths: b_lens, targets: b_targets },
-        ) => match (first_mismatch(a_lens, b_lens), first_mismatch(a, b)) {
-            (Some(row), _) => Some(row),
-            (None, Some(at)) => Some(row_of(a_lens, at)),
-            (None, None) => first_mismatch(a_targets, b_targets).map(|_| None)?,
-        },
+            ColumnData::Rows { data: a, lengths: a_lens, .. },
+            ColumnData::Rows { data: b, lengths: b_lens, .. },
+        ) => {
+            let length = a_lens.iter().zip(b_lens.iter()).position(|(a, b)| a != b);
+            length.or_else(|| first_mismatch(a, b).and_then(|at| row_of(a_lens, at)))
+        }
         _ => None,
     };
-    Some((row, if row.is_some() { "values differ" } else { "columns differ" }.to_owned()))
+    Some((
+        row,
+        if row.is_some() { "values differ" } else { "references, their order or shapes differ" }.to_owned(),
+    ))
 }
 
 fn first_mismatch<T: PartialEq>(a: &[T], b: &[T]) -> Option<usize> {
@@ -154,13 +162,10 @@ fn first_mismatch<T: PartialEq>(a: &[T], b: &[T]) -> Option<usize> {
     a.iter().zip(b).position(|(a, b)| a != b)
 }
 
-fn row_of(lengths: &[u32], at: usize) -> usize {
+fn row_of(lengths: &Lengths, at: usize) -> Option<usize> {
     let mut end = 0;
-    lengths
-        .iter()
-        .position(|&len| {
-            end += len as usize;
-            at < end
-        })
-        .unwrap_or(lengths.len())
+    lengths.iter().position(|len| {
+        end += len as usize;
+        at < end
+    })
 }

@@ -18,6 +18,8 @@ pub type Registry = keepstone_ecs_persist::Registry<Ops>;
 /// What this adapter does with one component.
 #[derive(Debug, Clone, Copy)]
 pub struct Ops {
+    /// Bytes of a value in memory.
+    pub(crate) size: usize,
     pub(crate) id: fn(&World) -> Option<ComponentId>,
     pub(crate) register: fn(&mut World) -> ComponentId,
     pub(crate) capture: CaptureFn,
@@ -73,6 +75,7 @@ impl RegistryExt for Registry {
 
 fn ops<T: Component, C: Codec<T>>() -> Ops {
     Ops {
+        size: size_of::<T>(),
         id: |world| world.component_id::<T>(),
         register: |world| world.register_component::<T>(),
         capture: capture_component::<T, C>,

@@ -23,6 +23,7 @@ pub(crate) struct Ops {
 
 pub(crate) fn ops<R: Relationship>() -> registry::Ops {
     registry::Ops {
+        size: size_of::<R>(),
         id: |world| world.component_id::<R>(),
         register: |world| world.register_component::<R>(),
         capture: capture::<R>,

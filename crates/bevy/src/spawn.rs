@@ -55,7 +55,14 @@ fn decode<'r>(
     let mut unknown = Vec::new();
     let mut spawned = Spawned { entities: &ids, dangling: 0 };
     let mut columns = Vec::with_capacity(doc.columns.len());
+    let mut needs = 0_u64;
     for (column, rows) in doc.columns.iter().zip(doc.rows_per_column()) {
+        let size = registry.get(&column.schema.name).map_or(0, |entry| entry.ops().size);
+        needs = needs.saturating_add(u64::from(rows).saturating_mul(size as u64));
+        if needs > options.bytes_max {
+            let (what, allowed) = ("bytes of component values", options.bytes_max);
+            return Err((Error::Limit { what, needs, allowed }, ids));
+        }
         match decode_column(column, rows, registry, &mut spawned) {
             Ok(Decoded::Unknown) if options.strict => {
                 return Err((Error::UnknownComponent { name: column.schema.name.clone() }, ids));

@@ -126,3 +126,26 @@ fn loading_merges_into_a_world_that_has_entities() {
     assert_eq!(other.get::<Label>(mine).unwrap().0, "mine");
     assert_eq!(other.get::<Label>(report.entities[0]).unwrap().0, "saved");
 }
+
+#[test]
+fn the_comparison_finds_the_row_that_differs() {
+    let registry = <World as EcsWorld<Bevy>>::derived_registry().unwrap();
+    let build = |changed: usize, label: &str| {
+        let mut world = World::new();
+        let entities: Vec<Entity> = (0..9_u8)
+            .map(|i| world.spawn((Health { current: i.into(), max: 9 }, Label(i.to_string()))).id())
+            .collect();
+        world.get_mut::<Health>(entities[changed]).unwrap().max = 10;
+        world.get_mut::<Label>(entities[0]).unwrap().0 = label.to_owned();
+        (world, entities)
+    };
+    let (a, left) = build(3, "x");
+    let found = |(b, right): (World, Vec<Entity>)| {
+        let pairs: Vec<_> = left.iter().copied().zip(right).collect();
+        a.difference(&b, &pairs, registry).unwrap().map(|found| (found.pair, found.component))
+    };
+    assert_eq!(found(build(3, "x")), None);
+    assert_eq!(found(build(4, "x")), Some((Some(3), "test.health".to_owned())));
+    assert_eq!(found(build(3, "y")), Some((Some(0), "test.label".to_owned())));
+    assert_eq!(found(build(3, "longer")), Some((Some(0), "test.label".to_owned())));
+}

@@ -110,3 +110,17 @@ fn a_newer_component_version_is_refused() {
     assert_eq!(error.kind(), Kind::Newer);
     assert!(matches!(error, Error::NewerComponent { found: 2, newest: 1, .. }), "{error}");
 }
+
+#[test]
+fn rows_without_bytes_can_not_fill_the_memory() {
+    let mut world = World::new();
+    world.spawn(Position { x: 0.0, y: 0.0, z: 0.0 });
+    let registry = <World as EcsWorld<Bevy>>::derived_registry().unwrap();
+    let capture = world.capture(registry).unwrap();
+    let mut options = keepstone_bevy::SpawnOptions::default();
+    options.bytes_max = 11;
+    let error = World::new().spawn_doc(&capture.doc, registry, &options).unwrap_err();
+    assert!(matches!(error, Error::Limit { needs: 12, allowed: 11, .. }), "{error}");
+    options.bytes_max = 12;
+    World::new().spawn_doc(&capture.doc, registry, &options).unwrap();
+}

@@ -79,9 +79,8 @@ fn check_column(column: &Column<'_>, rows: u64, entities: u32) -> Result<(), Err
             expect("bytes of a plain column", found, rows * layout.size() as u64)
         }
         (Encoding::Rows { .. }, ColumnData::Rows { data, lengths, targets }) => {
-            expect("row lengths of a column", lengths.len() as u64, rows)?;
-            let sum = lengths.iter().map(|&len| u64::from(len)).sum();
-            expect("bytes of the rows of a column", data.len() as u64, sum)?;
+            expect("row lengths of a column", lengths.rows(), rows)?;
+            expect("bytes of the rows of a column", data.len() as u64, lengths.sum())?;
             check_targets(targets, entities)
         }
         (Encoding::Reference { .. }, _) if column.schema.resource => {

@@ -7,6 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     doc::{Column, ColumnData},
     error::Error,
+    lengths::Lengths,
     schema::Encoding,
     shown::Shown,
 };
@@ -268,7 +269,7 @@ fn encode_rows<'t, 'w, T: Serialize + 't>(
     let encoding = Encoding::Rows { shape: rows.shape, human_readable: options.human_readable };
     let data = ColumnData::Rows {
         data: Cow::Owned(rows.data),
-        lengths: rows.lens,
+        lengths: Lengths::each(rows.lens),
         targets: Cow::Owned(rows.targets),
     };
     Ok((encoding, data))
@@ -288,8 +289,8 @@ fn decode_rows<T: DeserializeOwned, U>(
     let options = Options { human_readable: *human_readable, ..Options::default() };
     let mut decoder = Decoder::new(shape, data, targets, Some(entities), &options);
     // Lengths were checked against the data, but an empty row costs no byte of it: grow as rows decode.
-    let mut rows = Vec::with_capacity(lengths.len().min(data.len()));
-    for &len in lengths {
+    let mut rows = Vec::with_capacity(data.len().min(usize::try_from(lengths.rows()).unwrap_or(usize::MAX)));
+    for len in lengths.iter() {
         rows.push(finish(decoder.row(len).map_err(wrap)?));
     }
     decoder.finish().map_err(wrap)?;

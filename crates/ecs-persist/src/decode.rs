@@ -6,6 +6,7 @@ use crate::{
     check::invalid,
     doc::{Column, ColumnData, Table, WorldDoc},
     error::Error,
+    lengths::Lengths,
     meta::WorldMeta,
     schema::{ComponentSchema, Encoding, Schema},
 };
@@ -88,7 +89,7 @@ impl<'a, R: ReadAt> Parts<'a, R> {
             }
             Encoding::Rows { .. } => {
                 let data = self.take(SectionId::VALUES, component)?;
-                let lengths = decode_lengths(&self.take(SectionId::LENGTHS, component)?, rows, data.len())?;
+                let lengths = decode_lengths(&self.take(SectionId::LENGTHS, component)?, rows)?;
                 let targets = match self.find(SectionId::TARGETS, component) {
                     Some(_) => self.take_ordinals(SectionId::TARGETS, component)?,
                     None => Cow::default(),
@@ -166,24 +167,16 @@ fn decode_tables<R: ReadAt>(bytes: &[u8], reader: &Reader<R>) -> Result<(String,
     Ok((name, tables))
 }
 
-fn decode_lengths(bytes: &[u8], rows: u32, data_len: usize) -> Result<Vec<u32>, Error> {
+fn decode_lengths(bytes: &[u8], rows: u32) -> Result<Lengths, Error> {
     let mut input = Input::new("row lengths", bytes);
     let lengths = match input.u8()? {
-        0 => {
-            let len = input.varint_u32()?;
-            // Checked before the list is built; rows themselves were checked against the caller's limit.
-            let sum = u64::from(len) * u64::from(rows);
-            if sum != data_len as u64 {
-                return Err(invalid("bytes of the rows of a column", data_len, sum));
-            }
-            vec![len; rows as usize]
-        }
+        0 => Lengths::same(input.varint_u32()?, rows),
         1 => {
             if rows as usize > input.remaining() {
                 return Err(invalid("row lengths of a column", input.remaining(), rows));
             }
-            let lengths = (0..rows).map(|_| input.varint_u32()).collect::<Result<Vec<u32>, _>>()?;
-            if lengths.windows(2).all(|pair| pair.first() == pair.last()) {
+            let lengths = Lengths::each((0..rows).map(|_| input.varint_u32()).collect::<Result<_, _>>()?);
+            if lengths.common().is_some() {
                 return Err(invalid("mode of row lengths", 1, "0, as all are equal"));
             }
             lengths

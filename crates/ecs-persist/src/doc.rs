@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
 use crate::{
+    lengths::Lengths,
     meta::WorldMeta,
     schema::{ComponentSchema, Encoding, Schema},
 };
@@ -52,7 +53,7 @@ pub enum ColumnData<'a> {
         /// The rows one after the other.
         data: Cow<'a, [u8]>,
         /// The length of each row.
-        lengths: Vec<u32>,
+        lengths: Lengths,
         /// The ordinals that the rows refer to, in the order in which rows are written.
         targets: Cow<'a, [u32]>,
     },

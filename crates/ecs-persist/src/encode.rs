@@ -5,6 +5,7 @@ use keepstone_format::{Codec, FileKind, Metadata, SectionId, Writer, WriterOptio
 use crate::{
     doc::{Column, ColumnData, WorldDoc},
     error::Error,
+    lengths::Lengths,
     report::EncodeReport,
     schema::hash_encoded,
 };
@@ -117,17 +118,15 @@ fn le_bytes(ordinals: &[u32]) -> Cow<'_, [u8]> {
     plain::to_le_bytes_cow(ordinals)
 }
 
-fn encode_lengths(lengths: &[u32]) -> Vec<u8> {
-    let first = lengths.first().copied().unwrap_or(0);
+fn encode_lengths(lengths: &Lengths) -> Vec<u8> {
     let mut out = Vec::new();
-    if lengths.iter().all(|&len| len == first) {
+    if let Some(len) = lengths.common() {
         out.push(0);
-        wire::put_varint(&mut out, u64::from(first));
+        wire::put_varint(&mut out, u64::from(len));
         return out;
     }
-    out.reserve(lengths.len() + lengths.len() / 4 + 1);
     out.push(1);
-    for &len in lengths {
+    for len in lengths.iter() {
         wire::put_varint(&mut out, u64::from(len));
     }
     out

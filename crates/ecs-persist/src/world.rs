@@ -67,10 +67,13 @@ pub struct SpawnOptions {
     pub strict: bool,
     /// The most entities that are accepted.
     pub entities_max: u32,
+    /// The most memory, in bytes, that decoded component values may take before they move into the world, what they own on the heap aside. A
+    /// row without bytes costs nothing in a file and may be a large value.
+    pub bytes_max: u64,
 }
 
 impl Default for SpawnOptions {
     fn default() -> Self {
-        Self { strict: true, entities_max: u32::MAX - 1 }
+        Self { strict: true, entities_max: u32::MAX - 1, bytes_max: u64::MAX }
     }
 }

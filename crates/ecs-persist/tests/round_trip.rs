@@ -116,7 +116,7 @@ impl Codec<Option<Id>> for AsOptions {
             keepstone_value::encode(values.iter(), Some(entities), &keepstone_value::Options::default())?;
         let data = keepstone_ecs_persist::ColumnData::Rows {
             data: rows.data.into(),
-            lengths: rows.lens,
+            lengths: keepstone_ecs_persist::Lengths::each(rows.lens),
             targets: rows.targets.into(),
         };
         Ok((keepstone_ecs_persist::Encoding::Rows { shape: rows.shape, human_readable: false }, data))

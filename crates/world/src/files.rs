@@ -267,12 +267,14 @@ fn spawn<M, W: EcsWorld<M>>(
         None => W::derived_registry()?,
     };
     let limits = options.limits.clone().unwrap_or_else(|| Limits::for_file_len(bytes.len() as u64));
+    let decoded_max = limits.decoded_max;
     let reader = Reader::open(bytes, limits).map_err(keepstone_ecs_persist::Error::from)?;
     let doc = WorldDoc::decode(&reader, 0)?;
     let decoded = Instant::now();
     let mut spawn_options = SpawnOptions::default();
     spawn_options.strict = options.strict;
     spawn_options.entities_max = options.entities_max;
+    spawn_options.bytes_max = decoded_max;
     let spawned = world.spawn_doc(&doc, registry, &spawn_options)?;
     Ok(LoadReport {
         spawned,
