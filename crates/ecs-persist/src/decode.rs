@@ -27,7 +27,7 @@ impl<'a> WorldDoc<'a> {
             return Err(Error::NoWorld { world, found: reader.header().kind.to_string() });
         }
         let schema = Schema::read(reader, world)?;
-        let mut parts = Parts { reader, world, used: 1 };
+        let mut parts = Parts { reader, world, used: 1, bytes: 0 };
         let (name, tables) = decode_tables(&parts.take(SectionId::TABLES, 0)?, reader)?;
         let mut doc =
             Self { name, meta: WorldMeta::from_metadata(reader.head()), tables, columns: Vec::new() };
@@ -48,6 +48,8 @@ struct Parts<'a, R> {
     world: u16,
     /// Sections of this world that were read.
     used: usize,
+    /// Bytes that they decode to.
+    bytes: u64,
 }
 
 impl<'a, R: ReadAt> Parts<'a, R> {
@@ -55,9 +57,20 @@ impl<'a, R: ReadAt> Parts<'a, R> {
         self.reader.find(id, instance(self.world, component)).ok()
     }
 
-    fn take(&mut self, id: SectionId, component: u16) -> Result<Cow<'a, [u8]>, Error> {
+    /// Finds a section that has to be there, and checks that the world as a whole stays within the limit.
+    fn claim(&mut self, id: SectionId, component: u16) -> Result<&'a Section, Error> {
         let section = self.reader.find(id, instance(self.world, component))?;
         self.used += 1;
+        self.bytes = self.bytes.saturating_add(section.decoded_len());
+        let allowed = self.reader.limits().decoded_max;
+        if self.bytes > allowed {
+            return Err(Error::Limit { what: "decoded bytes of a world", needs: self.bytes, allowed });
+        }
+        Ok(section)
+    }
+
+    fn take(&mut self, id: SectionId, component: u16) -> Result<Cow<'a, [u8]>, Error> {
+        let section = self.claim(id, component)?;
         Ok(self.reader.read(section)?)
     }
 
@@ -83,8 +96,7 @@ impl<'a, R: ReadAt> Parts<'a, R> {
         Ok(match &schema.encoding {
             Encoding::Plain(layout) if layout.size() == 0 => ColumnData::Plain(Vec::new()),
             Encoding::Plain(_) => {
-                let section = self.reader.find(SectionId::VALUES, instance(self.world, component))?;
-                self.used += 1;
+                let section = self.claim(SectionId::VALUES, component)?;
                 ColumnData::Plain(self.reader.chunks(section)?.collect::<Result<_, _>>()?)
             }
             Encoding::Rows { .. } => {
@@ -134,6 +146,9 @@ const WORLD_SECTIONS: [SectionId; 6] = [
     SectionId::RANKS,
 ];
 
+/// A table takes two bytes in the file and many more in memory.
+const TABLES_MAX: u32 = 1 << 20;
+
 fn decode_tables<R: ReadAt>(bytes: &[u8], reader: &Reader<R>) -> Result<(String, Vec<Table>), Error> {
     let mut input = Input::new("tables", bytes);
     let name = input.name()?.to_owned();
@@ -143,6 +158,9 @@ fn decode_tables<R: ReadAt>(bytes: &[u8], reader: &Reader<R>) -> Result<(String,
         return Err(Error::Limit { what: "entities", needs: entities.into(), allowed: allowed.into() });
     }
     let count = input.varint_u32()?;
+    if count > TABLES_MAX {
+        return Err(Error::Limit { what: "tables of a world", needs: count.into(), allowed: TABLES_MAX.into() });
+    }
     // A table takes two bytes at least.
     let mut tables = Vec::with_capacity((count as usize).min(input.remaining() / 2));
     let mut left = entities;

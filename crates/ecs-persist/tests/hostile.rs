@@ -64,3 +64,13 @@ fn a_world_that_is_not_there_is_not_found() {
     let error = WorldDoc::decode(&reader, 1).unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound, "{error}");
 }
+
+#[test]
+fn a_world_that_decodes_to_more_than_the_limit_is_refused_before_its_columns_are_read() {
+    let bytes = encode(&small_world());
+    let mut limits = Limits::default();
+    limits.decoded_max = 80;
+    let reader = Reader::open(bytes.as_slice(), limits).unwrap();
+    let error = WorldDoc::decode(&reader, 0).unwrap_err();
+    assert!(matches!(error.kind(), Kind::Limit), "{error}");
+}

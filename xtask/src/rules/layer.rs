@@ -3,13 +3,16 @@
 use super::{Hit, Source, crate_source, is_rust};
 use crate::mask::words;
 
-/// Where a rename may stand: the atomic replace, the two kinds of files under it, and their tests.
+/// Where a rename may stand: the atomic replace, the two kinds of files under it, their tests, and the protocol written by
+/// hand that it is measured against.
 const RENAMERS: &[&str] = &[
     "crates/storage/src/atomic",
     "crates/storage/src/mem",
     "crates/storage/src/os",
     "crates/storage/tests/",
     "crates/testkit/",
+    "crates/cli/src/demo/floor",
+    "benches/src/protocol",
 ];
 
 /// Crates whose source may name `std::fs`: the one that keeps files, and programs.

@@ -1,0 +1,174 @@
+//! A world built, saved, loaded and compared, with what each step took.
+
+mod aw_save;
+mod floor;
+mod folder;
+mod measure;
+mod report;
+mod spawn;
+mod world;
+
+use std::path::Path;
+
+use bevy_ecs::{entity::Entity, world::World};
+use keepstone::{
+    Codec, LoadOptions, SaveOptions, WorldFiles as _, bevy::EcsWorld, ecs::Capture, world::SaveReport,
+};
+
+use self::floor::Floor;
+use self::folder::Folder;
+use self::measure::{Measurement, alternate};
+use self::report::{Check, Demonstration};
+use crate::args::DemoArgs;
+use crate::error::Error;
+use crate::text::{count, plural};
+use crate::verify;
+
+/// The files that are saved.
+const FILES: [(Codec, &str); 2] = [(Codec::None, "demo.keep"), (Codec::Lz4, "demo-lz4.keep")];
+
+/// Builds, saves, loads and compares a world.
+pub(crate) fn run(args: &DemoArgs) -> Result<Demonstration, Error> {
+    let folder = Folder::new(args.dir.as_deref())?;
+    let rows = world::rows(args.entities);
+    let world = world::build(&rows);
+    let registry = World::derived_registry().map_err(|source| Error::Capture { source })?;
+    let capture = world.capture(registry).map_err(|source| Error::Capture { source })?;
+
+    let mut demonstration = Demonstration::new(args.entities);
+    let mut floor = Floor::new(&capture, folder.path());
+    demonstration.measurements.push(save_to_memory(&world, &mut floor)?);
+    let files = FILES.map(|(codec, name)| (codec, folder.path().join(name)));
+    for (codec, path) in &files {
+        // Saved once before anything is timed: later saves replace a file, and the floors have a size.
+        let saved = save(&world, path, *codec)?;
+        demonstration.saved(&saved, codec.name());
+        demonstration.measurements.push(save_durably(&world, path, *codec, &mut floor)?);
+    }
+    for (codec, path) in &files {
+        demonstration.measurements.push(load(path, *codec, &mut floor)?);
+    }
+    let [(codec, path), ..] = &files;
+    demonstration.measurements.push(load_beside_spawn(path, *codec, &rows)?);
+    for (codec, path) in &files {
+        demonstration.checks.push(check_equal(&world, &capture, path, *codec)?);
+        demonstration.checks.push(check_bytes(path, *codec)?);
+    }
+    demonstration.checks.push(aw_save::check());
+    if args.dir.is_some() {
+        demonstration.files = files.map(|(_, path)| path.display().to_string()).to_vec();
+    }
+    Ok(demonstration)
+}
+
+fn save(world: &World, path: &Path, codec: Codec) -> Result<SaveReport, Error> {
+    Ok(world.save_with(path, &SaveOptions::default().codec(codec))?)
+}
+
+fn save_to_memory(world: &World, floor: &mut Floor<'_>) -> Result<Measurement, Error> {
+    let (mut out, mut bytes) = (Vec::new(), 0);
+    let times = alternate(
+        || {
+            out.clear();
+            bytes =
+                world.save_to_with(&mut out, &SaveOptions::default().codec(Codec::None))?.encoded.bytes_total;
+            Ok(())
+        },
+        || {
+            floor.copy_and_checksum();
+            Ok(())
+        },
+    )?;
+    Ok(Measurement::new(
+        "save to memory",
+        Codec::None,
+        bytes,
+        times,
+        "memcpy + CRC-32 of its plain columns",
+        floor.plain_len(),
+    ))
+}
+
+fn save_durably(
+    world: &World,
+    path: &Path,
+    codec: Codec,
+    floor: &mut Floor<'_>,
+) -> Result<Measurement, Error> {
+    let bytes = floor.set_file(path)?;
+    let times = alternate(|| save(world, path, codec).map(|_| ()), || floor.write_durably())?;
+    Ok(Measurement::new(
+        "save durably",
+        codec,
+        bytes,
+        times,
+        "write, fdatasync, rename, sync of directory",
+        bytes,
+    ))
+}
+
+fn load(path: &Path, codec: Codec, floor: &mut Floor<'_>) -> Result<Measurement, Error> {
+    let bytes = floor.set_file(path)?;
+    let times = alternate(|| load_world(path), || floor.read_and_checksum(path))?;
+    Ok(Measurement::new("load", codec, bytes, times, "read + CRC-32 of the file", bytes))
+}
+
+fn load_beside_spawn(path: &Path, codec: Codec, rows: &[world::Row]) -> Result<Measurement, Error> {
+    let bundles = spawn::Bundles::new(rows);
+    let (mut bytes, mut spawned) = (0, bundles.clone());
+    let times = measure::alternate_prepared(
+        || (),
+        |()| {
+            let (world, report) = World::load_with(path, &LoadOptions::default())?;
+            bytes = report.bytes;
+            Ok(world)
+        },
+        || std::mem::replace(&mut spawned, bundles.clone()),
+        |bundles| Ok(bundles.spawn()),
+    )?;
+    Ok(Measurement::new("load", codec, bytes, times, "bevy's spawn_batch of such entities", 0))
+}
+
+fn load_world(path: &Path) -> Result<World, Error> {
+    Ok(World::load(path)?)
+}
+
+/// Compares every component of every entity, every reference and every resource with what a file gives back.
+fn check_equal(
+    world: &World,
+    capture: &Capture<'_, Entity>,
+    path: &Path,
+    codec: Codec,
+) -> Result<Check, Error> {
+    let registry = World::derived_registry().map_err(|source| Error::Capture { source })?;
+    let (loaded, report) = World::load_with(path, &LoadOptions::default())?;
+    let entities = report.spawned.entities;
+    let pairs: Vec<(Entity, Entity)> =
+        capture.entities.iter().copied().zip(entities.iter().copied()).collect();
+    let is_whole = capture.entities.len() == entities.len();
+    let difference =
+        world.difference(&loaded, &pairs, registry).map_err(|source| Error::Capture { source })?;
+    let detail = match &difference {
+        Some(difference) => difference.to_string(),
+        None => format!(
+            "{} of {}, with resources and parents",
+            count(pairs.len() as u64),
+            plural(capture.entities.len() as u64, "entity")
+        ),
+    };
+    Ok(Check::new(
+        &format!("loaded is equal, {}", report::codec_name(codec.name())),
+        is_whole && difference.is_none(),
+        detail,
+    ))
+}
+
+fn check_bytes(path: &Path, codec: Codec) -> Result<Check, Error> {
+    let verified = verify::run(path)?;
+    let detail = plural(verified.bytes(), "byte");
+    Ok(Check::new(
+        &format!("every byte verified, {}", report::codec_name(codec.name())),
+        verified.is_good(),
+        detail,
+    ))
+}

@@ -1,0 +1,158 @@
+use std::fmt;
+
+use keepstone::{ecs::Reason, world::SaveReport};
+use serde::Serialize;
+
+use super::measure::Measurement;
+use crate::output::{Exit, Report};
+use crate::text::{Grid, Shown, count, plural, size, time};
+
+/// What `demo` did, and what it took.
+#[derive(Debug, Serialize)]
+pub(crate) struct Demonstration {
+    entities: u32,
+    components: u32,
+    values: u64,
+    /// Whether the program was built with optimisation; else its times mean little.
+    is_release: bool,
+    sizes: Vec<Size>,
+    pub(super) measurements: Vec<Measurement>,
+    pub(super) checks: Vec<Check>,
+    /// The files that stay.
+    pub(super) files: Vec<String>,
+}
+
+/// How large the world is in a file.
+#[derive(Debug, Serialize)]
+struct Size {
+    codec: &'static str,
+    bytes: u64,
+}
+
+/// Something that has to hold.
+#[derive(Debug, Serialize)]
+pub(super) struct Check {
+    name: String,
+    ok: bool,
+    detail: String,
+}
+
+impl Check {
+    pub(super) fn new(name: &str, ok: bool, detail: String) -> Self {
+        Self { name: name.to_owned(), ok, detail }
+    }
+}
+
+impl Demonstration {
+    pub(super) fn new(entities: u32) -> Self {
+        Self {
+            entities,
+            components: 0,
+            values: 0,
+            is_release: cfg!(not(debug_assertions)),
+            sizes: Vec::new(),
+            measurements: Vec::new(),
+            checks: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+}
+
+impl Demonstration {
+    /// Puts down what a file holds, and whether it is all that the world has.
+    pub(super) fn saved(&mut self, saved: &SaveReport, codec: &'static str) {
+        let encoded = &saved.encoded;
+        self.sizes.push(Size { codec, bytes: encoded.bytes_total });
+        self.components = encoded.components;
+        self.values = encoded.values;
+        let lost =
+            encoded.left_out.iter().filter(|left| left.reason != Reason::Rebuilt).map(|left| left.count);
+        let lost = lost.sum::<u64>() + encoded.entities_left_out + encoded.dangling;
+        let detail = format!("{}, {} left out", plural(encoded.values, "value"), count(lost));
+        self.checks.push(Check::new(&format!("saved, {}", codec_name(codec)), lost == 0, detail));
+    }
+}
+
+/// What a codec is called in a sentence.
+pub(super) fn codec_name(codec: &str) -> String {
+    match codec {
+        "none" => "no codec".to_owned(),
+        "lz4" => "LZ4".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+impl Report for Demonstration {
+    fn exit(&self) -> Exit {
+        if self.checks.iter().all(|check| check.ok) { Exit::Good } else { Exit::Bad }
+    }
+}
+
+impl fmt::Display for Demonstration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "a world of bevy_ecs: {}, {} in {}",
+            plural(self.entities, "entity"),
+            plural(self.values, "value"),
+            plural(self.components, "column"),
+        )?;
+        for bytes in &self.sizes {
+            writeln!(
+                f,
+                "  {} ({} bytes) with {}",
+                size(bytes.bytes),
+                count(bytes.bytes),
+                codec_name(bytes.codec)
+            )?;
+        }
+        self.write_measurements(f)?;
+        writeln!(f, "\nchecks")?;
+        let mut grid = Grid::new("<<<");
+        for check in &self.checks {
+            let answer = if check.ok { "ok" } else { "FAILED" };
+            grid.line([answer.to_owned(), check.name.clone(), Shown(&check.detail).to_string()]);
+        }
+        write!(f, "{grid}")?;
+        self.write_next(f)
+    }
+}
+
+impl Demonstration {
+    fn write_measurements(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\ntimes, each the median of the rounds in which a step and its floor took turns")?;
+        let mut grid = Grid::new("<<>>>><");
+        grid.line(["step", "codec", "time", "floor", "ratio", "rounds", "the floor is"].map(str::to_owned));
+        for measurement in &self.measurements {
+            grid.line([
+                measurement.step.to_owned(),
+                measurement.codec.to_owned(),
+                time(measurement.time),
+                time(measurement.floor_time),
+                format!("{:.2} x", measurement.ratio),
+                measurement.rounds.to_string(),
+                match measurement.floor_bytes {
+                    0 => measurement.floor.to_owned(),
+                    bytes => format!("{} ({})", measurement.floor, size(bytes)),
+                },
+            ]);
+        }
+        write!(f, "{grid}")?;
+        if !self.is_release {
+            writeln!(f, "  this build is not optimised and its times mean little; build with --release")?;
+        }
+        Ok(())
+    }
+
+    fn write_next(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\nnext")?;
+        if self.files.is_empty() {
+            writeln!(f, "  the files were removed; keep them with")?;
+            return writeln!(f, "    keepstone demo --dir DIR");
+        }
+        for (verb, file) in ["inspect", "verify"].iter().zip(&self.files) {
+            writeln!(f, "  keepstone {verb} {}", Shown(file))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! What a file is, without reading more of it than that takes.
+
+mod awsv;
+mod keep;
+mod metadata;
+mod sections;
+mod tables;
+mod world;
+
+use std::{fmt, path::Path};
+
+use keepstone::format::Format;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::output::{Exit, Report};
+use crate::source::Source;
+use crate::text::Shown;
+
+pub(crate) use world::{is_column, numbers as world_numbers};
+
+/// What `inspect` says.
+#[derive(Debug, Serialize)]
+pub(crate) struct Inspected {
+    #[serde(skip)]
+    name: String,
+    #[serde(flatten)]
+    contents: Contents,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "format", rename_all = "lowercase")]
+enum Contents {
+    Keep(Box<keep::Container>),
+    Awsv(Box<awsv::Save>),
+}
+
+/// Says what the file at `path` is.
+pub(crate) fn run(path: &Path) -> Result<Inspected, Error> {
+    let (source, format) = Source::open(path)?;
+    let contents = match format {
+        Format::Keep => Contents::Keep(Box::new(keep::inspect(path, source)?)),
+        Format::AwSave => Contents::Awsv(Box::new(awsv::inspect(path)?)),
+        format => return Err(Error::NotBuilt { path: path.to_owned(), format }),
+    };
+    Ok(Inspected { name: path.display().to_string(), contents })
+}
+
+impl Report for Inspected {
+    fn exit(&self) -> Exit {
+        Exit::Good
+    }
+}
+
+impl fmt::Display for Inspected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", Shown(&self.name))?;
+        match &self.contents {
+            Contents::Keep(container) => write!(f, "{container}"),
+            Contents::Awsv(save) => write!(f, "{save}"),
+        }
+    }
+}

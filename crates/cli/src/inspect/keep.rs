@@ -1,0 +1,130 @@
+use std::{fmt, path::Path};
+
+use keepstone::format::{self, FileKind, Header, Limits, Reader};
+use serde::Serialize;
+
+use super::metadata::{HeadMetadata, TailMetadata};
+use super::sections::{self, SectionSummary};
+use super::world::{self, World};
+use crate::error::Error;
+use crate::source::Source;
+use crate::text::{Grid, count, hex, plural, size};
+
+/// Sections that are listed for people; JSON lists all.
+const SECTIONS_SHOWN_MAX: usize = 50;
+
+/// What a container says about itself.
+#[derive(Debug, Serialize)]
+pub(super) struct Container {
+    bytes: u64,
+    kind: String,
+    kind_id: u16,
+    major: u16,
+    minor: u16,
+    required_features: Vec<u32>,
+    optional_features: Vec<u32>,
+    store_id: Option<String>,
+    epoch: u64,
+    crc64: String,
+    head: HeadMetadata,
+    tail: TailMetadata,
+    bytes_decoded: u64,
+    bytes_stored: u64,
+    world_count: usize,
+    /// The first 64.
+    worlds: Vec<World>,
+    sections: Vec<SectionSummary>,
+}
+
+/// Reads the parts of a container that describe it.
+pub(super) fn inspect(path: &Path, source: Source) -> Result<Container, Error> {
+    let limits = Limits::for_file_len(format::ReadAt::len(&source));
+    let reader =
+        Reader::open(source, limits).map_err(|source| Error::Keep { path: path.to_owned(), source })?;
+    let header = *reader.header();
+    let sections = sections::summarize(&reader);
+    let (world_count, worlds) = match header.kind {
+        FileKind::WORLD => (world::numbers(&reader).len(), world::inspect(path, &reader)?),
+        _ => (0, Vec::new()),
+    };
+    let Header { major, minor, kind, required, optional, store_id, epoch, .. } = header;
+    Ok(Container {
+        bytes: reader.bytes(),
+        kind: kind.to_string(),
+        kind_id: kind.0,
+        major,
+        minor,
+        required_features: bits(required),
+        optional_features: bits(optional),
+        store_id: (store_id != [0; 16]).then(|| hex(&store_id)),
+        epoch,
+        crc64: format!("{:016x}", reader.container_crc()),
+        head: HeadMetadata::new(reader.head()),
+        tail: TailMetadata::new(reader.tail()),
+        bytes_decoded: sections.iter().map(|section| section.bytes_decoded).sum(),
+        bytes_stored: sections.iter().map(|section| section.bytes_stored).sum(),
+        world_count,
+        worlds,
+        sections,
+    })
+}
+
+/// The numbers of the bits that are set.
+fn bits(mask: u64) -> Vec<u32> {
+    (0..u64::BITS).filter(|bit| mask >> bit & 1 == 1).collect()
+}
+
+impl fmt::Display for Container {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut grid = Grid::new("<<");
+        let mut line = |name: &str, value: String| grid.line([name.to_owned(), value]);
+        line("kind", format!("{} (keepstone container {}.{})", self.kind, self.major, self.minor));
+        line("size", format!("{} ({} bytes)", size(self.bytes), count(self.bytes)));
+        if !self.required_features.is_empty() || !self.optional_features.is_empty() {
+            let features = format!(
+                "required bits {:?}, optional bits {:?}",
+                self.required_features, self.optional_features
+            );
+            line("features", features);
+        }
+        line("store", self.store_id.clone().unwrap_or_else(|| "none".to_owned()));
+        if self.epoch != 0 {
+            line("generation", count(self.epoch));
+        }
+        line("checksum", format!("{} (CRC-64)", self.crc64));
+        for (name, value) in self.head.lines().into_iter().chain(self.tail.lines()) {
+            line(&name, value);
+        }
+        write!(f, "{grid}")?;
+        for world in &self.worlds {
+            write!(f, "\n{world}")?;
+        }
+        if let Some(more) = self.world_count.checked_sub(self.worlds.len()).filter(|more| *more > 0) {
+            writeln!(f, "\nand {} more", plural(more as u64, "world"))?;
+        }
+        // A world's own sections stand in its components.
+        let others: Vec<&SectionSummary> =
+            self.sections.iter().filter(|section| self.worlds.is_empty() || !section.is_of_world()).collect();
+        if !others.is_empty() {
+            writeln!(f, "\nsections")?;
+            let mut grid = Grid::new("<><>>>>");
+            grid.line(
+                ["id", "instance", "layout", "offset", "decoded", "stored", "codec"].map(str::to_owned),
+            );
+            for section in others.iter().take(SECTIONS_SHOWN_MAX) {
+                grid.line(section.cells());
+            }
+            write!(f, "{grid}")?;
+            if let Some(more) = others.len().checked_sub(SECTIONS_SHOWN_MAX).filter(|more| *more > 0) {
+                writeln!(f, "  and {} more; --json lists all", count(more as u64))?;
+            }
+        }
+        writeln!(
+            f,
+            "\ntotal  {} decoded, {} stored, {} with headers, tables and padding",
+            size(self.bytes_decoded),
+            size(self.bytes_stored),
+            size(self.bytes)
+        )
+    }
+}

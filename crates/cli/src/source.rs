@@ -1,0 +1,69 @@
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use keepstone::{
+    format::{FirstBytes, Format, ReadAt, detect},
+    storage::{self, File, Files, Op, OsFiles},
+};
+
+use crate::error::Error;
+
+/// Enough to tell every format.
+const FIRST_LEN: usize = 8;
+
+/// A file that is read where it is asked for, never whole.
+#[derive(Debug)]
+pub(crate) struct Source {
+    file: Box<dyn File>,
+    len: u64,
+}
+
+impl Source {
+    /// Opens a file and tells its format by its first bytes.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Format), Error> {
+        // Asked before opening: to open a pipe is to wait for its writer.
+        let found = path.metadata().map_err(|source| storage::Error::io(Op::Metadata, path, source))?;
+        let path_owned = || PathBuf::from(path);
+        if found.is_dir() {
+            return Err(Error::Directory { path: path_owned() });
+        }
+        if !found.is_file() {
+            return Err(Error::NotAFile { path: path_owned() });
+        }
+        let file = OsFiles.open(path)?;
+        let len = file.metadata()?.len;
+        let mut first = [0; FIRST_LEN];
+        let count = file.read_full_at(&mut first, 0)?;
+        let first = first.get(..count).unwrap_or_default();
+        match detect(first) {
+            Some(format) => Ok((Self { file, len }, format)),
+            None => Err(Error::UnknownFormat { path: path_owned(), found: FirstBytes::of(first) }),
+        }
+    }
+}
+
+impl ReadAt for Source {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let count = self.file.read_full_at(buf, offset).map_err(|error| {
+            let kind = error.io_kind().unwrap_or(io::ErrorKind::Other);
+            io::Error::new(kind, error)
+        })?;
+        if count < buf.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(())
+    }
+}
+
+/// Reads a whole file of a format that has no other way.
+pub(crate) fn read(path: &Path, len_max: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    storage::read(&OsFiles, path, len_max, &mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,120 @@
+//! Whether every byte of a file is what was written.
+
+pub(crate) mod awsv;
+mod damage;
+mod keep;
+
+use std::{fmt, path::Path};
+
+use keepstone::format::Format;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::output::{Exit, Report};
+use crate::source::Source;
+use crate::text::{Shown, count, plural};
+
+pub(crate) use damage::Damage;
+
+/// What `verify` found.
+#[derive(Debug, Serialize)]
+pub(crate) struct Verified {
+    #[serde(skip)]
+    name: String,
+    format: &'static str,
+    kind: String,
+    bytes: u64,
+    sections: u32,
+    chunks: u64,
+    /// Chunks whose checksums hold but which this build can't decode.
+    undecoded: u64,
+    /// Entities in worlds whose structure was decoded; absent when it was not.
+    entities: Option<u64>,
+    damage: Vec<Damage>,
+    warnings: Vec<String>,
+}
+
+/// Checks the file at `path`.
+pub(crate) fn run(path: &Path) -> Result<Verified, Error> {
+    let (source, format) = Source::open(path)?;
+    match format {
+        Format::Keep => keep::verify(path, source),
+        Format::AwSave => awsv::verify(path),
+        format => Err(Error::NotBuilt { path: path.to_owned(), format }),
+    }
+}
+
+impl Verified {
+    fn new(path: &Path, format: &'static str, bytes: u64) -> Self {
+        Self {
+            name: path.display().to_string(),
+            format,
+            kind: "unknown".to_owned(),
+            bytes,
+            sections: 0,
+            chunks: 0,
+            undecoded: 0,
+            entities: None,
+            damage: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn is_good(&self) -> bool {
+        self.damage.is_empty() && self.undecoded == 0
+    }
+}
+
+impl Report for Verified {
+    fn exit(&self) -> Exit {
+        match self.damage.is_empty() {
+            false => Exit::Bad,
+            true if self.undecoded > 0 => Exit::Failed,
+            true => Exit::Good,
+        }
+    }
+}
+
+impl fmt::Display for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Shown(&self.name);
+        if !self.damage.is_empty() {
+            writeln!(f, "{name}: damaged in {}", plural(self.damage.len() as u64, "place"))?;
+            for damage in &self.damage {
+                writeln!(f, "  {damage}")?;
+            }
+            return Ok(());
+        }
+        if self.undecoded > 0 {
+            writeln!(
+                f,
+                "{name}: every checksum holds, but {} can't be decoded",
+                plural(self.undecoded, "chunk")
+            )?;
+            return writeln!(f, "  their codec or filter is not in this build; update keepstone");
+        }
+        writeln!(f, "{name}: good")?;
+        let parts = match self.format {
+            "keep" => format!(", {}, {}", plural(self.sections, "section"), plural(self.chunks, "chunk")),
+            _ => String::new(),
+        };
+        writeln!(
+            f,
+            "  {} ({}), {} bytes{parts}: every checksum holds",
+            self.kind,
+            self.format,
+            count(self.bytes)
+        )?;
+        if let Some(entities) = self.entities {
+            writeln!(f, "  {}: the structure is sound", plural(entities, "entity"))?;
+        }
+        for warning in &self.warnings {
+            writeln!(f, "  warning: {}", Shown(warning))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,173 @@
+use std::{error::Error as _, fmt};
+
+use keepstone::{
+    compat, ecs,
+    format::{self, FileKind, FirstBytes, ReadAt, Reader, Section},
+};
+use serde::Serialize;
+
+use crate::inspect::is_column;
+use crate::text::Shown;
+
+/// A place where a file is not what was written.
+#[derive(Debug, Serialize)]
+pub(crate) struct Damage {
+    /// The part of the file.
+    what: String,
+    /// The section that the place is in.
+    section: Option<String>,
+    /// The component whose rows are there.
+    component: Option<String>,
+    /// Where, in the file, if one place can be named.
+    offset: Option<u64>,
+    expected: Option<String>,
+    found: Option<String>,
+    /// What is wrong, in words.
+    message: String,
+}
+
+impl Damage {
+    fn new(what: &str, offset: Option<u64>, message: String) -> Self {
+        Self {
+            what: what.to_owned(),
+            section: None,
+            component: None,
+            offset,
+            expected: None,
+            found: None,
+            message,
+        }
+    }
+
+    fn values(what: &str, offset: Option<u64>, value: &str, expected: String, found: String) -> Self {
+        let message = format!("{value} is {found}, expected {expected}");
+        Self { expected: Some(expected), found: Some(found), ..Self::new(what, offset, message) }
+    }
+
+    /// Damage that the container shows.
+    pub(super) fn of_container(error: &format::Error) -> Self {
+        use format::Error as E;
+        match *error {
+            E::Checksum { what, offset, expected, found } => Self::values(
+                what,
+                Some(offset),
+                "checksum",
+                format!("{expected:08x}"),
+                format!("{found:08x}"),
+            ),
+            E::Truncated { what, needs, available } => Self::short(what, needs, available),
+            E::NoEndMark { len } => {
+                let message = "there is no end mark: it was cut short or never finished".to_owned();
+                Self::new("container", Some(len), message)
+            }
+            E::Codec { codec, offset, decoded_len } => {
+                let message = format!("{codec} doesn't decode it to {decoded_len} bytes");
+                Self::new("chunk payload", Some(offset), message)
+            }
+            E::Invalid { what, rule, offset } => Self::new(what, Some(offset), rule.to_owned()),
+            E::NotThisFormat { expected, found } => Self::begins(expected, found),
+            ref other => Self::new("container", None, other.to_string()),
+        }
+    }
+
+    /// Says which section the place is in, and whose rows are there.
+    pub(super) fn locate<R: ReadAt>(&mut self, reader: &Reader<R>) {
+        let Some(offset) = self.offset else { return };
+        let own =
+            |section: &&Section| (section.offset()..section.offset() + section.span()).contains(&offset);
+        let Some(section) = reader.sections().iter().find(own) else { return };
+        self.section = Some(section.id().to_string());
+        self.component = component_of(reader, section);
+    }
+
+    /// Damage in the structure of a world whose checksums hold.
+    pub(super) fn of_world(world: u16, error: &ecs::Error) -> Self {
+        let place = format!("world {world}");
+        match error {
+            ecs::Error::Format(source) => {
+                let damage = Self::of_container(source);
+                // Such an offset counts from the start of a decoded section.
+                let message = match damage.offset {
+                    Some(offset) => {
+                        format!("{} at byte {offset} of its section: {}", damage.what, damage.message)
+                    }
+                    None => damage.message,
+                };
+                Self { what: place, offset: None, message, ..damage }
+            }
+            ecs::Error::Invalid { what, found, expected } => {
+                Self::values(&place, None, what, expected.clone(), found.clone())
+            }
+            other => Self::new(&place, None, other.to_string()),
+        }
+    }
+
+    /// A disagreement between the tail metadata and the worlds.
+    pub(super) fn of_tail(what: &str, expected: String, found: String) -> Self {
+        Self::values("tail metadata", None, what, expected, found)
+    }
+
+    /// Damage that an aw-save file shows.
+    pub(super) fn of_awsv(error: &compat::Error) -> Self {
+        use compat::Error as E;
+        match error {
+            E::Checksum { offset, expected, found } => Self::values(
+                "data",
+                Some(*offset),
+                "checksum",
+                format!("{expected:08x}"),
+                format!("{found:08x}"),
+            ),
+            E::Truncated { part, needs, found } => {
+                Self::short(part.trim_start_matches("the "), *needs, *found)
+            }
+            E::NotThisFormat { format, found } => Self::begins(format, *found),
+            E::SizePrefix { offset, .. } | E::SizePrefixMissing { offset, .. } => {
+                Self::new("size prefix", Some(*offset), error.to_string())
+            }
+            E::Lz4 { offset, source } => {
+                Self::new("data", Some(*offset), format!("LZ4 can't decode it: {source}"))
+            }
+            E::Body { source, .. } => Self::new("decoded body", None, format!("{error}: {source}")),
+            other => {
+                let cause = other.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+                Self::new("data", None, format!("{other}{cause}"))
+            }
+        }
+    }
+
+    fn short(what: &str, needs: u64, available: u64) -> Self {
+        let message = format!("it ends here and needs {needs} bytes");
+        let (expected, found) = (Some(needs.to_string()), Some(available.to_string()));
+        Self { expected, found, ..Self::new(what, Some(available), message) }
+    }
+
+    fn begins(expected: &str, found: FirstBytes) -> Self {
+        Self::values("first bytes", Some(0), "the format", expected.to_owned(), found.to_string())
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(offset) = self.offset {
+            write!(f, "at byte {offset}: ")?;
+        }
+        write!(f, "{}", Shown(&self.what))?;
+        match (&self.section, &self.component) {
+            (Some(section), Some(component)) => write!(f, " ({section} of {})", Shown(component))?,
+            (Some(section), None) => write!(f, " ({section})")?,
+            (None, _) => {}
+        }
+        write!(f, ": {}", Shown(&self.message))
+    }
+}
+
+/// The name of the component that a section belongs to, where the schema can still be read.
+fn component_of<R: ReadAt>(reader: &Reader<R>, section: &Section) -> Option<String> {
+    if reader.header().kind != FileKind::WORLD || !is_column(section) {
+        return None;
+    }
+    let schema = ecs::Schema::read(reader, u16::try_from(section.instance() >> 16).ok()?).ok()?;
+    let place = usize::try_from(section.instance() & 0xffff).ok()?;
+    schema.components().get(place).map(|component| component.name.clone())
+}

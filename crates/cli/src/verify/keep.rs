@@ -1,0 +1,103 @@
+use std::path::Path;
+
+use keepstone::{
+    ecs::WorldDoc,
+    format::{FileKind, Header, Kind, Limits, ReadAt, Reader},
+};
+
+use super::{Damage, Verified};
+use crate::error::Error;
+use crate::inspect::world_numbers;
+use crate::source::Source;
+use crate::text::hex;
+
+/// Places whose section and component are looked up: each takes a reading of the schema.
+const LOCATED_MAX: usize = 100;
+
+/// Checks every byte of a container, and the structure of its worlds once all checksums hold.
+pub(super) fn verify(path: &Path, source: Source) -> Result<Verified, Error> {
+    let keep = |source| Error::Keep { path: path.to_owned(), source };
+    let mut verified = Verified::new(path, "keep", source.len());
+    let limits = Limits::for_file_len(source.len());
+    let mut first = [0; Header::LEN];
+    if source.read_exact_at(0, &mut first).is_ok()
+        && let Ok(header) = Header::read(&first)
+    {
+        verified.kind = header.kind.to_string();
+    }
+    let reader = match Reader::open(source, limits) {
+        Ok(reader) => reader,
+        // Without head and footer it isn't known where the rest begins.
+        Err(error) if error.kind() == Kind::Damaged => {
+            verified.damage.push(Damage::of_container(&error));
+            return Ok(verified);
+        }
+        Err(error) => return Err(keep(error)),
+    };
+    let mut damage = Vec::new();
+    let checked = reader.verify(&mut |error| damage.push(Damage::of_container(&error))).map_err(keep)?;
+    for place in damage.iter_mut().take(LOCATED_MAX) {
+        place.locate(&reader);
+    }
+    verified.sections = checked.sections;
+    verified.chunks = checked.chunks;
+    verified.undecoded = checked.undecoded;
+    verified.damage = damage;
+    if verified.is_good() && reader.header().kind == FileKind::WORLD {
+        check_worlds(path, &reader, &mut verified)?;
+    }
+    Ok(verified)
+}
+
+fn check_worlds<R: ReadAt>(path: &Path, reader: &Reader<R>, verified: &mut Verified) -> Result<(), Error> {
+    let world_error = |source| Error::World { path: path.to_owned(), source };
+    let mut totals = (0, 0);
+    for world in world_numbers(reader) {
+        check_size(path, reader, world)?;
+        match WorldDoc::decode(reader, world) {
+            Ok(doc) => {
+                totals.0 += u64::from(doc.entity_count());
+                totals.1 += doc.value_count();
+                if world == 0 {
+                    let hash = doc.schema().hash().map_err(world_error)?;
+                    let damage = tail_damage(
+                        "schema hash",
+                        reader.tail().schema_hash().map(|hash| hex(&hash)),
+                        hex(&hash),
+                    );
+                    verified.damage.extend(damage);
+                }
+            }
+            Err(error) if [Kind::Damaged, Kind::NotFound].contains(&error.kind()) => {
+                verified.damage.push(Damage::of_world(world, &error));
+            }
+            Err(source) => return Err(world_error(source)),
+        }
+    }
+    if verified.damage.is_empty() {
+        verified.entities = Some(totals.0);
+        let told = (reader.tail().entity_count(), reader.tail().value_count());
+        let entities = tail_damage("entity count", told.0.map(|n| n.to_string()), totals.0.to_string());
+        let values = tail_damage("value count", told.1.map(|n| n.to_string()), totals.1.to_string());
+        verified.damage.extend(entities.into_iter().chain(values));
+    }
+    Ok(())
+}
+
+/// A world is decoded as a whole, so its columns are limited together.
+fn check_size<R: ReadAt>(path: &Path, reader: &Reader<R>, world: u16) -> Result<(), Error> {
+    let own = reader.sections().iter().filter(|section| section.instance() >> 16 == u32::from(world));
+    let needs = own.fold(0_u64, |sum, section| sum.saturating_add(section.decoded_len()));
+    let allowed = reader.limits().decoded_max;
+    if needs > allowed {
+        let source = keepstone::ecs::Error::Limit { what: "bytes of a decoded world", needs, allowed };
+        return Err(Error::World { path: path.to_owned(), source });
+    }
+    Ok(())
+}
+
+/// What the tail metadata says, where it says something, has to be what the world says.
+fn tail_damage(what: &str, found: Option<String>, expected: String) -> Option<Damage> {
+    let found = found.filter(|found| *found != expected)?;
+    Some(Damage::of_tail(what, expected, found))
+}

@@ -1,0 +1,64 @@
+use std::fs;
+
+use tempfile::TempDir;
+
+use crate::support::{command, on, run};
+
+#[test]
+fn a_thousand_entities_come_back_and_every_check_holds() {
+    let answer = run(&["demo", "--entities", "1000", "--json"]);
+    let document = answer.json();
+    assert_eq!(answer.exit, 0);
+    assert_eq!((document["entities"].as_u64(), document["components"].as_u64()), (Some(1000), Some(6)));
+    // Position 1000, Velocity 667, Health 500, and the tenths that the index decides, and one resource.
+    let values = document["values"].as_u64().unwrap();
+    assert!((2350..2400).contains(&values), "{values}");
+    let checks = document["checks"].as_array().unwrap();
+    assert_eq!(checks.len(), 7);
+    assert!(checks.iter().all(|check| check["ok"] == true), "{checks:?}");
+    let measurements = document["measurements"].as_array().unwrap();
+    assert_eq!(measurements.len(), 6);
+    for measurement in measurements {
+        let number = |key: &str| measurement[key].as_u64().unwrap();
+        assert!(
+            number("time_ns") > 0 && number("floor_time_ns") > 0 && number("bytes") > 1000,
+            "{measurement}"
+        );
+        assert!(measurement["ratio"].as_f64().unwrap() > 0.0);
+    }
+    assert!(document["files"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn without_a_directory_nothing_stays() {
+    let parent = TempDir::new().unwrap();
+    let output = command().args(["demo", "--entities", "1"]).env("TMPDIR", parent.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn with_a_directory_the_two_files_stay_and_are_good() {
+    let parent = TempDir::new().unwrap();
+    let dir = parent.path().join("new/folder");
+    let answer = run(&["demo", "--entities", "60", "--dir", dir.to_str().unwrap()]);
+    assert_eq!(answer.exit, 0, "{}", answer.err);
+    let mut names: Vec<_> =
+        fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["demo-lz4.keep", "demo.keep"]);
+    for name in names {
+        let path = dir.join(name);
+        assert!(answer.out.contains(path.to_str().unwrap()), "{}", answer.out);
+        assert_eq!(on("verify", &path).exit, 0);
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_an_error() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let dir = file.path().join("below");
+    let answer = run(&["demo", "--entities", "1", "--dir", dir.to_str().unwrap(), "--json"]);
+    assert_eq!(answer.exit, 2);
+    assert_eq!(answer.json()["verb"], "demo");
+}

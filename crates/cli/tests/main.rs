@@ -1,0 +1,17 @@
+//! The command as a script sees it: exit codes, standard output, standard error.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a helper that is wrong fails its test, and tests make files of their own"
+)]
+
+mod awsv;
+mod damage;
+mod demo;
+mod formats;
+mod hostile;
+mod inspect;
+mod misuse;
+mod support;
+mod verify;
