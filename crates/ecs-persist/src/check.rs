@@ -6,6 +6,9 @@ use crate::{
     schema::Encoding,
 };
 
+/// A table takes two bytes in the file and many more in memory.
+pub(crate) const TABLES_MAX: u32 = 1 << 20;
+
 impl WorldDoc<'_> {
     /// Checks that tables, schema and columns agree: what encoding relies on and decoding promises.
     ///
@@ -28,6 +31,14 @@ impl WorldDoc<'_> {
     }
 
     fn check_tables(&self) -> Result<(), Error> {
+        let tables = self.tables.len() as u64;
+        if tables > u64::from(TABLES_MAX) {
+            return Err(Error::Limit {
+                what: "tables of a world",
+                needs: tables,
+                allowed: TABLES_MAX.into(),
+            });
+        }
         let mut entities: u64 = 0;
         for table in &self.tables {
             entities += u64::from(table.rows);

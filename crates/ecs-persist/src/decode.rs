@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use keepstone_format::{FileKind, ReadAt, Reader, Section, SectionId, plain, wire::Input};
 
 use crate::{
-    check::invalid,
+    check::{TABLES_MAX, invalid},
     doc::{Column, ColumnData, Table, WorldDoc},
     error::Error,
     lengths::Lengths,
@@ -146,9 +146,6 @@ const WORLD_SECTIONS: [SectionId; 6] = [
     SectionId::RANKS,
 ];
 
-/// A table takes two bytes in the file and many more in memory.
-const TABLES_MAX: u32 = 1 << 20;
-
 fn decode_tables<R: ReadAt>(bytes: &[u8], reader: &Reader<R>) -> Result<(String, Vec<Table>), Error> {
     let mut input = Input::new("tables", bytes);
     let name = input.name()?.to_owned();
@@ -159,7 +156,11 @@ fn decode_tables<R: ReadAt>(bytes: &[u8], reader: &Reader<R>) -> Result<(String,
     }
     let count = input.varint_u32()?;
     if count > TABLES_MAX {
-        return Err(Error::Limit { what: "tables of a world", needs: count.into(), allowed: TABLES_MAX.into() });
+        return Err(Error::Limit {
+            what: "tables of a world",
+            needs: count.into(),
+            allowed: TABLES_MAX.into(),
+        });
     }
     // A table takes two bytes at least.
     let mut tables = Vec::with_capacity((count as usize).min(input.remaining() / 2));

@@ -20,7 +20,7 @@ fn four_billion_entities_in_a_small_file_are_over_the_limit() {
 #[test]
 fn counts_that_the_bytes_do_not_hold_allocate_nothing() {
     for payload in [
-        &b"\0\x01\xff\xff\xff\xff\x0f"[..],
+        &b"\0\x01\x80\x80\x40"[..],
         b"\0\x01\x01\x01\xff\xff\xff\xff\x0f",
         b"\xff",
         b"\0\x01\x01\x01\x01\x00",
@@ -28,6 +28,8 @@ fn counts_that_the_bytes_do_not_hold_allocate_nothing() {
         let error = with(SectionId::TABLES, payload).unwrap_err();
         assert_eq!(error.kind(), Kind::Damaged, "{payload:?}: {error}");
     }
+    let error = with(SectionId::TABLES, b"\0\x01\xff\xff\xff\xff\x0f").unwrap_err();
+    assert!(matches!(error, Error::Limit { what: "tables of a world", .. }), "{error}");
     let error = with(SectionId::SCHEMA, b"\xff\xff\xff\xff\x0f").unwrap_err();
     assert_eq!(error.kind(), Kind::Limit, "{error}");
 }
@@ -67,10 +69,18 @@ fn a_world_that_is_not_there_is_not_found() {
 
 #[test]
 fn a_world_that_decodes_to_more_than_the_limit_is_refused_before_its_columns_are_read() {
-    let bytes = encode(&small_world());
+    let values = [0_u64; 1000];
+    let mut doc = WorldDoc::default();
+    doc.tables = vec![keepstone_ecs_persist::Table { rows: 1000, components: vec![0, 1] }];
+    doc.columns =
+        ["a", "b"].map(|name| crate::support::column(name, false, crate::support::plain(&values))).into();
+    let bytes = encode(&doc);
     let mut limits = Limits::default();
-    limits.decoded_max = 80;
+    limits.decoded_max = 10_000;
     let reader = Reader::open(bytes.as_slice(), limits).unwrap();
     let error = WorldDoc::decode(&reader, 0).unwrap_err();
-    assert!(matches!(error.kind(), Kind::Limit), "{error}");
+    assert!(
+        matches!(error, Error::Limit { what: "decoded bytes of a world", allowed: 10_000, .. }),
+        "{error}"
+    );
 }
