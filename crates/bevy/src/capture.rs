@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::{any::TypeId, collections::HashSet};
 
 use bevy_ecs::{
     archetype::{Archetype, ArchetypeId},
@@ -14,6 +14,7 @@ use keepstone_ecs_persist::{
 use keepstone_value::Entities;
 
 use crate::{
+    kept::{self, Kept, KeptColumn, KeptRows},
     ordinals::Ordinals,
     raw,
     registry::{Ops, Registry},
@@ -26,11 +27,23 @@ pub(crate) enum Source {
     Archetype {
         /// Which.
         id: ArchetypeId,
+        /// The ordinal of its first entity; the others follow.
+        first: u32,
         /// Whether its table holds these entities alone and in the same order.
         whole_table: bool,
     },
     /// These entities.
     Entities(Vec<Entity>),
+}
+
+impl Source {
+    /// The entities that are listed one by one.
+    fn entities(&self) -> &[Entity] {
+        match self {
+            Self::Archetype { .. } => &[],
+            Self::Entities(entities) => entities,
+        }
+    }
 }
 
 /// Encodes or borrows the rows of `T`.
@@ -50,7 +63,7 @@ pub(crate) fn runs<'w, T: Component>(world: &'w World, sources: &[Source]) -> Ru
             Source::Entities(entities) => {
                 runs.push_scattered(entities.iter().filter_map(|&entity| world.get::<T>(entity)).collect());
             }
-            Source::Archetype { id, whole_table } => {
+            Source::Archetype { id, whole_table, .. } => {
                 let Some(archetype) = world.archetypes().get(*id) else { continue };
                 push_archetype(world, archetype, *whole_table, &mut runs);
             }
@@ -106,21 +119,40 @@ pub(crate) fn capture<'w>(world: &'w World, registry: &Registry) -> Result<Captu
     plan.finish()
 }
 
-/// One column to be: a registered component that the world has.
-struct Planned<'r> {
-    id: ComponentId,
-    entry: &'r Entry<Ops>,
+/// One column to be: a registered component that the world has, or one that it keeps without knowing it.
+struct Planned<'w, 'r> {
+    kind: PlannedKind<'w, 'r>,
     sources: Vec<Source>,
     resource: bool,
+}
+
+#[derive(Clone, Copy)]
+enum PlannedKind<'w, 'r> {
+    Registered(ComponentId, &'r Entry<Ops>),
+    Kept(u16, &'w KeptColumn),
+}
+
+impl Planned<'_, '_> {
+    fn name(&self) -> &str {
+        match self.kind {
+            PlannedKind::Registered(_, entry) => entry.name(),
+            PlannedKind::Kept(_, column) => &column.schema.name,
+        }
+    }
+
+    fn is_registered(&self, wanted: ComponentId) -> bool {
+        matches!(self.kind, PlannedKind::Registered(id, _) if id == wanted)
+    }
 }
 
 struct Plan<'w, 'r> {
     world: &'w World,
     is_resource: Option<ComponentId>,
+    kept_rows: Option<ComponentId>,
     shared_tables: HashSet<usize>,
-    columns: Vec<Planned<'r>>,
-    /// Rows and components (as ids) of each table to be.
-    tables: Vec<(u32, Vec<ComponentId>)>,
+    columns: Vec<Planned<'w, 'r>>,
+    /// Rows of each table to be, and the places of its columns in `columns`.
+    tables: Vec<(u32, Vec<usize>)>,
     ordinals: Ordinals<'w>,
     left_out: Vec<LeftOut>,
     entities_left_out: u64,
@@ -129,17 +161,27 @@ struct Plan<'w, 'r> {
 impl<'w, 'r> Plan<'w, 'r> {
     fn new(world: &'w World, registry: &'r Registry) -> Self {
         let resources = world.resource_entities();
-        let mut columns: Vec<Planned<'r>> = Vec::new();
+        let mut columns: Vec<Planned<'w, 'r>> = Vec::new();
         for entry in registry.iter() {
             let Some(id) = (entry.ops().id)(world) else { continue };
             let resource = resources.get(id);
             let sources = resource.map(|entity| Source::Entities(vec![entity])).into_iter().collect();
-            columns.push(Planned { id, entry, sources, resource: resource.is_some() });
+            let kind = PlannedKind::Registered(id, entry);
+            columns.push(Planned { kind, sources, resource: resource.is_some() });
         }
-        columns.sort_by(|a, b| a.entry.name().cmp(b.entry.name()));
+        for (number, column) in world.get_resource::<Kept>().into_iter().flat_map(Kept::columns) {
+            // What was kept while it was unknown is left alone once it is known.
+            if registry.get(&column.schema.name).is_none() {
+                let resource = column.schema.resource;
+                let sources = if resource { vec![Source::Entities(Vec::new())] } else { Vec::new() };
+                columns.push(Planned { kind: PlannedKind::Kept(number, column), sources, resource });
+            }
+        }
+        columns.sort_by(|a, b| a.name().cmp(b.name()));
         Self {
             world,
             is_resource: world.component_id::<IsResource>(),
+            kept_rows: world.component_id::<KeptRows>(),
             shared_tables: shared_tables(world),
             columns,
             tables: Vec::new(),
@@ -154,36 +196,68 @@ impl<'w, 'r> Plan<'w, 'r> {
             self.leave_out_resources(archetype);
             return;
         }
-        let saved: Vec<ComponentId> = (self.columns.iter())
-            .filter(|column| !column.resource && archetype.contains(column.id))
-            .map(|column| column.id)
+        let keeps = self.kept_rows.is_some_and(|id| archetype.contains(id));
+        let saved: Vec<usize> = (0..)
+            .zip(&self.columns)
+            .filter(|(_, column)| column.is_in(archetype))
+            .map(|(at, _)| at)
             .collect();
-        if saved.is_empty() && archetype.component_count() > 0 {
+        if saved.is_empty() && !keeps && archetype.component_count() > 0 {
             self.entities_left_out += u64::from(archetype.len());
             return;
         }
-        let whole_table = !self.shared_tables.contains(&archetype.table_id().as_usize());
-        debug_assert!(
-            !whole_table || is_whole_table(self.world, archetype),
-            "rows of table and archetype go together"
-        );
-        for column in self.columns.iter_mut().filter(|column| saved.contains(&column.id)) {
-            column.sources.push(Source::Archetype { id: archetype.id(), whole_table });
+        for id in archetype.iter_components() {
+            if Some(id) != self.kept_rows && !self.columns.iter().any(|column| column.is_registered(id)) {
+                self.leave_out(id, u64::from(archetype.len()));
+            }
         }
-        for id in archetype.iter_components().filter(|id| !saved.contains(id)) {
-            self.leave_out(id, u64::from(archetype.len()));
+        if keeps {
+            self.add_groups(archetype, &saved);
+        } else {
+            self.add_whole(archetype, saved);
         }
-        match self.world.storages().tables.get(archetype.table_id()) {
-            Some(table) if whole_table => self.ordinals.extend(table.entities().iter().copied()),
-            _ => self.ordinals.extend(archetype.entities().iter().map(|row| row.id())),
+    }
+
+    /// Adds an archetype as one table.
+    fn add_whole(&mut self, archetype: &Archetype, saved: Vec<usize>) {
+        let (id, table) = (archetype.id(), archetype.table_id());
+        let whole_table = !self.shared_tables.contains(&table.as_usize());
+        debug_assert!(!whole_table || is_whole_table(self.world, archetype), "rows of both go together");
+        let first = match self.world.storages().tables.get(table) {
+            Some(table) if whole_table => self.ordinals.add_archetype(id, table.entities().iter().copied()),
+            _ => self.ordinals.add_archetype(id, archetype.entities().iter().map(|row| row.id())),
+        };
+        self.add_table(saved, archetype.len(), &Source::Archetype { id, first, whole_table });
+    }
+
+    /// Adds an archetype as a table for each set of kept components that its entities have.
+    fn add_groups(&mut self, archetype: &Archetype, saved: &[usize]) {
+        for (numbers, entities) in kept::groups(self.world, archetype) {
+            let is_kept = |column: &Planned<'_, '_>| matches!(column.kind, PlannedKind::Kept(number, _) if numbers.contains(&number));
+            let kept = (0..).zip(&self.columns).filter(|(_, column)| is_kept(column)).map(|(at, _)| at);
+            let mut saved: Vec<usize> = saved.iter().copied().chain(kept).collect();
+            saved.sort_unstable();
+            for &entity in &entities {
+                self.ordinals.add(entity);
+            }
+            let rows = u32::try_from(entities.len()).unwrap_or(u32::MAX);
+            self.add_table(saved, rows, &Source::Entities(entities));
         }
-        self.tables.push((archetype.len(), saved));
+    }
+
+    fn add_table(&mut self, saved: Vec<usize>, rows: u32, source: &Source) {
+        for &place in &saved {
+            if let Some(column) = self.columns.get_mut(place) {
+                column.sources.push(source.clone());
+            }
+        }
+        self.tables.push((rows, saved));
     }
 
     fn leave_out_resources(&mut self, archetype: &Archetype) {
         for id in archetype.iter_components() {
             let resource = self.world.resource_entities().get(id).is_some();
-            if resource && !self.columns.iter().any(|column| column.id == id) {
+            if resource && !self.columns.iter().any(|column| column.is_registered(id)) {
                 self.leave_out(id, u64::from(archetype.len()));
             }
         }
@@ -191,6 +265,9 @@ impl<'w, 'r> Plan<'w, 'r> {
 
     fn leave_out(&mut self, id: ComponentId, count: u64) {
         let Some(info) = self.world.components().get_info(id) else { return };
+        if info.type_id() == Some(TypeId::of::<Kept>()) {
+            return;
+        }
         let name = info.name().to_string();
         let rebuilt = info.relationship_accessor().is_some() || name.starts_with("bevy_ecs::");
         match self.left_out.iter_mut().find(|left| left.component == name) {
@@ -203,41 +280,58 @@ impl<'w, 'r> Plan<'w, 'r> {
     }
 
     fn finish(mut self) -> Result<Capture<'w, Entity>, Error> {
-        self.columns.retain(|column| !column.sources.is_empty());
         let mut doc = WorldDoc::default();
-        doc.tables = self
-            .tables
-            .iter()
-            .map(|(rows, ids)| Table { rows: *rows, components: self.places(ids) })
-            .collect();
+        // Columns without rows are not written: places move up.
+        let mut places: Vec<Option<u16>> = Vec::with_capacity(self.columns.len());
+        let mut dangling = 0;
         for column in &self.columns {
-            let (encoding, data) =
-                (column.entry.ops().capture)(self.world, &column.sources, &mut self.ordinals)
-                    .map_err(|source| Error::Value { component: column.entry.name().to_owned(), source })?;
-            let schema =
-                ComponentSchema::new(column.entry.name(), column.entry.version(), column.resource, encoding);
-            doc.columns.push(Column { schema, data });
+            let place = u16::try_from(doc.columns.len()).ok().filter(|_| !column.sources.is_empty());
+            places.push(place);
+            if place.is_some() {
+                let column = column.capture(self.world, &mut self.ordinals)?;
+                dangling += column.dangling();
+                doc.columns.push(column);
+            }
         }
-        let bare = self.ordinals.len() - doc.entity_count() as usize;
+        let place = |at: &usize| places.get(*at).copied().flatten();
+        let table = |(rows, saved): &(u32, Vec<usize>)| Table {
+            rows: *rows,
+            components: saved.iter().filter_map(place).collect(),
+        };
+        doc.tables = self.tables.iter().map(table).collect();
+        let bare = self.ordinals.next() - doc.entity_count();
         if bare > 0 {
-            let rows = u32::try_from(bare).unwrap_or(u32::MAX);
-            doc.tables.push(Table { rows, components: Vec::new() });
+            doc.tables.push(Table { rows: bare, components: Vec::new() });
             // They were counted as left out before something referred to them.
-            self.entities_left_out = self.entities_left_out.saturating_sub(u64::from(rows));
+            self.entities_left_out = self.entities_left_out.saturating_sub(u64::from(bare));
         }
-        let (entities, dangling) = self.ordinals.finish();
-        let mut capture = Capture::new(doc, entities);
+        let mut capture = Capture::new(doc, self.ordinals.finish());
         capture.left_out = self.left_out;
         capture.entities_left_out = self.entities_left_out;
         capture.dangling = dangling;
         Ok(capture)
     }
+}
 
-    fn places(&self, ids: &[ComponentId]) -> Vec<u16> {
-        (0_u16..)
-            .zip(&self.columns)
-            .filter(|(_, column)| ids.contains(&column.id))
-            .map(|(place, _)| place)
-            .collect()
+impl<'w> Planned<'w, '_> {
+    /// Whether a table of this archetype has the column, whatever its entities keep.
+    fn is_in(&self, archetype: &Archetype) -> bool {
+        matches!(self.kind, PlannedKind::Registered(id, _) if !self.resource && archetype.contains(id))
+    }
+
+    fn capture(&self, world: &'w World, ordinals: &mut Ordinals<'w>) -> Result<Column<'w>, Error> {
+        match self.kind {
+            PlannedKind::Registered(_, entry) => {
+                let (encoding, data) = (entry.ops().capture)(world, &self.sources, ordinals)
+                    .map_err(|source| Error::Value { component: entry.name().to_owned(), source })?;
+                let schema = ComponentSchema::new(entry.name(), entry.version(), self.resource, encoding);
+                Ok(Column { schema, data })
+            }
+            PlannedKind::Kept(number, column) => {
+                let holders: Vec<Entity> = self.sources.iter().flat_map(Source::entities).copied().collect();
+                let data = column.capture(world, number, &holders, ordinals);
+                Ok(Column { schema: column.schema.clone(), data })
+            }
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::{marker::PhantomData, sync::OnceLock};
 
-use bevy_ecs::component::Component;
-use keepstone_ecs_persist::{Error, Persist};
+use bevy_ecs::{component::Component, relationship::Relationship};
+use keepstone_ecs_persist::{Error, Persist, PersistRelationship};
 
 use crate::{
     builtin,
@@ -56,6 +56,12 @@ impl<T> Default for Probe<T> {
     }
 }
 
+/// Registers a derived relationship.
+#[doc(hidden)]
+pub fn add_relationship<R: Relationship + PersistRelationship>(registry: &mut Registry) -> Result<(), Error> {
+    registry.add_relationship::<R>(R::NAME, R::VERSION)
+}
+
 /// Method resolution finds this one first, where it applies.
 #[doc(hidden)]
 pub trait AddComponent {
@@ -80,6 +86,17 @@ impl<T> AddNothing for &Probe<T> {
     fn add(&self, _: &mut Registry) -> Result<(), Error> {
         Ok(())
     }
+}
+
+/// Registers a relationship with this adapter when the program starts.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __register_relationship {
+    ($type:ty) => {
+        $crate::__private::inventory::submit! {
+            $crate::__private::Derived::new($crate::__private::add_relationship::<$type>)
+        }
+    };
 }
 
 /// Registers a type with this adapter when the program starts, if it is a bevy component.

@@ -39,6 +39,7 @@ mod builtin;
 mod capture;
 mod derived;
 mod difference;
+mod kept;
 mod ordinals;
 mod raw;
 mod registry;
@@ -49,7 +50,7 @@ mod world;
 pub use keepstone_derive::Persist;
 #[doc(hidden)]
 pub use keepstone_ecs_persist::__derive;
-pub use keepstone_ecs_persist::{EcsWorld, Error, Persist, SpawnOptions};
+pub use keepstone_ecs_persist::{EcsWorld, Error, Persist, SpawnOptions, Unknown};
 
 pub use registry::{Ops, Registry, RegistryExt};
 pub use world::Bevy;
@@ -63,5 +64,5 @@ struct Readme;
 pub mod __private {
     pub use inventory;
 
-    pub use crate::derived::{AddComponent, AddNothing, Derived, Probe};
+    pub use crate::derived::{AddComponent, AddNothing, Derived, Probe, add_relationship};
 }

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, collections::HashMap};
+use std::borrow::Cow;
 
 use bevy_ecs::{
     entity::Entity,
@@ -45,66 +45,76 @@ fn capture<'w, R: Relationship>(
 ) -> Result<(Encoding, ColumnData<'w>), keepstone_value::Error> {
     let targets: Vec<u32> =
         runs::<R>(world, sources).iter().map(|row| entities.ordinal(row.get().to_bits())).collect();
-    let ranks = if lists_ascend::<R>(world, entities) {
-        None
-    } else {
-        Some(Cow::Owned(ranks::<R>(world, &rows::<R>(world, sources), entities)))
-    };
-    let data = ColumnData::References { targets: Cow::Owned(targets), ranks };
+    let ranks = Lists::of::<R>(world, entities).ranks(|| ordinals::<R>(world, sources, entities));
+    let data = ColumnData::References { targets: Cow::Owned(targets), ranks: ranks.map(Cow::Owned) };
     Ok((Encoding::Reference { linked: true }, data))
 }
 
-/// The lists that the targets of a relationship keep.
-fn lists<R: Relationship>(world: &World) -> impl Iterator<Item = &R::RelationshipTarget> {
-    let id = world.component_id::<R::RelationshipTarget>();
-    let archetypes =
-        world.archetypes().iter().filter(move |archetype| id.is_some_and(|id| archetype.contains(id)));
-    archetypes.flat_map(|archetype| archetype.entities()).filter_map(|row| world.get(row.id()))
-}
-
-/// The ordinals of what a list names, as far as it is saved.
-fn listed<'a, T: RelationshipTarget>(
-    list: &'a T,
-    entities: &'a mut dyn Entities,
-) -> impl Iterator<Item = u32> {
-    list.collection()
-        .iter()
-        .map(|source| entities.ordinal(source.to_bits()))
-        .filter(|&ordinal| ordinal != NONE)
-}
-
-/// Whether every list has the order of the ordinals, so that it need not be written.
-fn lists_ascend<R: Relationship>(world: &World, entities: &mut dyn Entities) -> bool {
-    lists::<R>(world).all(|list| list.collection().len() < 2 || listed(list, entities).is_sorted())
-}
-
-/// Each row's place in the list on its target.
-fn ranks<R: Relationship>(world: &World, rows: &[Entity], entities: &mut dyn Entities) -> Vec<u32> {
-    let mut by_ordinal: HashMap<u32, u32> = HashMap::new();
-    for list in lists::<R>(world) {
-        by_ordinal.extend(listed(list, entities).zip(0..));
-    }
-    let rank = |&row: &Entity| by_ordinal.get(&entities.ordinal(row.to_bits())).copied().unwrap_or(0);
-    rows.iter().map(rank).collect()
-}
-
-/// The entity of each row, in the order of [`runs`].
-fn rows<R: Relationship>(world: &World, sources: &[Source]) -> Vec<Entity> {
-    let mut rows = Vec::new();
+/// The ordinal of the entity of each row, in the order of [`runs`].
+fn ordinals<R: Relationship>(world: &World, sources: &[Source], entities: &mut dyn Entities) -> Vec<u32> {
+    let mut ordinals = Vec::new();
     for source in sources {
         match source {
-            Source::Archetype { id, .. } => {
-                let archetype = world.archetypes().get(*id);
-                rows.extend(
-                    archetype.into_iter().flat_map(|archetype| archetype.entities()).map(|row| row.id()),
-                );
+            Source::Archetype { id, first, .. } => {
+                let rows = world.archetypes().get(*id).map_or(0, |archetype| archetype.len());
+                ordinals.extend(*first..first.saturating_add(rows));
             }
-            Source::Entities(entities) => {
-                rows.extend(entities.into_iter().copied().filter(|&entity| world.get::<R>(entity).is_some()));
+            Source::Entities(rows) => {
+                for &entity in rows {
+                    if world.get::<R>(entity).is_some() {
+                        ordinals.push(entities.ordinal(entity.to_bits()));
+                    }
+                }
             }
         }
     }
-    rows
+    ordinals
+}
+
+/// The order of the sources in the lists that targets keep.
+struct Lists {
+    /// By ordinal of the source. Sources in front and those in no list need not be there.
+    ranks: Vec<u32>,
+    /// Whether every list has the order of the ordinals, so that it need not be written.
+    ascend: bool,
+}
+
+impl Lists {
+    fn of<R: Relationship>(world: &World, entities: &mut dyn Entities) -> Self {
+        let mut lists = Self { ranks: Vec::new(), ascend: true };
+        let Some(id) = world.component_id::<R::RelationshipTarget>() else { return lists };
+        for archetype in world.archetypes().iter().filter(|archetype| archetype.contains(id)) {
+            for row in archetype.entities() {
+                let list = world.get::<R::RelationshipTarget>(row.id()).map(RelationshipTarget::collection);
+                if let Some(list) = list.filter(|list| list.len() > 1) {
+                    lists.add(list.iter().map(|source| entities.ordinal(source.to_bits())));
+                }
+            }
+        }
+        lists
+    }
+
+    fn add(&mut self, sources: impl Iterator<Item = u32>) {
+        let mut before = None;
+        // Sources that are not saved leave no gap.
+        for (rank, ordinal) in (0..).zip(sources.filter(|&ordinal| ordinal != NONE)) {
+            self.ascend &= before < Some(ordinal);
+            before = Some(ordinal);
+            let at = ordinal as usize;
+            if at >= self.ranks.len() {
+                self.ranks.resize(at + 1, 0);
+            }
+            if let Some(slot) = self.ranks.get_mut(at) {
+                *slot = rank;
+            }
+        }
+    }
+
+    /// The rank of each row, if ranks have to be written.
+    fn ranks(self, ordinals: impl FnOnce() -> Vec<u32>) -> Option<Vec<u32>> {
+        let rank = |ordinal: &u32| self.ranks.get(*ordinal as usize).copied().unwrap_or(0);
+        (!self.ascend).then(|| ordinals().iter().map(rank).collect())
+    }
 }
 
 fn decode<R: Relationship>(

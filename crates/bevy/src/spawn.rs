@@ -1,7 +1,10 @@
 use bevy_ecs::{entity::Entity, world::World};
-use keepstone_ecs_persist::{Column, ColumnData, Entry, Error, NONE, SpawnOptions, SpawnReport, WorldDoc};
+use keepstone_ecs_persist::{
+    Column, ColumnData, Entry, Error, NONE, SpawnOptions, SpawnReport, Unknown, WorldDoc,
+};
 
 use crate::{
+    kept::{self, Kept, Unplaced},
     ordinals::Spawned,
     raw::{self, Moving, Values},
     registry::{Ops, Registry},
@@ -24,9 +27,9 @@ pub(crate) fn spawn(
         });
     }
     let ids: Vec<Entity> = world.entity_allocator().alloc_many(count).collect();
-    match decode(doc, registry, options, ids) {
-        Ok((columns, report)) => Ok(place(world, doc, columns, report)),
-        Err((error, ids)) => {
+    match decode(world.get_resource(), doc, registry, options, &ids) {
+        Ok(columns) => place(world, doc, columns, SpawnReport::new(ids)),
+        Err(error) => {
             world.entity_allocator_mut().free_many(&ids);
             Err(error)
         }
@@ -34,79 +37,75 @@ pub(crate) fn spawn(
 }
 
 /// What becomes of a column.
-enum Decoded<'r> {
-    /// Its component is not registered.
-    Unknown,
+enum Decoded<'r, 'd, 'a> {
+    /// Its component is not registered, and it is left out.
+    Skipped,
+    /// Its component is not registered, and it is kept.
+    Kept(Unplaced<'d, 'a>),
     /// Its values are inserted with the rest of each entity.
     Rows(&'r Entry<Ops>, Box<dyn Values>),
     /// Its rows are inserted once all entities are there, in an order of their own.
     Later(&'r Entry<Ops>),
 }
 
-type Decoding<'r> = Result<(Vec<Decoded<'r>>, SpawnReport<Entity>), (Error, Vec<Entity>)>;
-
 /// Decodes all columns, so that nothing is spawned from a file that can't be.
-fn decode<'r>(
-    doc: &WorldDoc<'_>,
+fn decode<'r, 'd, 'a>(
+    kept: Option<&Kept>,
+    doc: &'d WorldDoc<'a>,
     registry: &'r Registry,
     options: &SpawnOptions,
-    ids: Vec<Entity>,
-) -> Decoding<'r> {
-    let mut unknown = Vec::new();
-    let mut spawned = Spawned { entities: &ids, dangling: 0 };
-    let mut columns = Vec::with_capacity(doc.columns.len());
+    ids: &[Entity],
+) -> Result<Vec<Decoded<'r, 'd, 'a>>, Error> {
     let mut needs = 0_u64;
+    let mut columns = Vec::with_capacity(doc.columns.len());
     for (column, rows) in doc.columns.iter().zip(doc.rows_per_column()) {
-        let size = registry.get(&column.schema.name).map_or(0, |entry| entry.ops().size);
+        let size = registry.get(&column.schema.name).map_or(size_of::<usize>(), |entry| entry.ops().size);
         needs = needs.saturating_add(u64::from(rows).saturating_mul(size as u64));
         if needs > options.bytes_max {
             let (what, allowed) = ("bytes of component values", options.bytes_max);
-            return Err((Error::Limit { what, needs, allowed }, ids));
+            return Err(Error::Limit { what, needs, allowed });
         }
-        match decode_column(column, rows, registry, &mut spawned) {
-            Ok(Decoded::Unknown) if options.strict => {
-                return Err((Error::UnknownComponent { name: column.schema.name.clone() }, ids));
-            }
-            Ok(Decoded::Unknown) => {
-                unknown.push((column.schema.name.clone(), u64::from(rows)));
-                columns.push(Decoded::Unknown);
-            }
-            Ok(decoded) => columns.push(decoded),
-            Err(error) => return Err((error, ids)),
-        }
-    }
-    let dangling = spawned.dangling;
-    if options.strict && dangling > 0 {
-        let what = "references to entities that are not in the file".to_owned();
-        return Err((Error::CouldNotPlace { what, count: dangling }, ids));
-    }
-    let mut report = SpawnReport::new(ids);
-    report.unknown = unknown;
-    report.dangling = dangling;
-    Ok((columns, report))
-}
-
-fn decode_column<'r>(
-    column: &Column<'_>,
-    rows: u32,
-    registry: &'r Registry,
-    spawned: &mut Spawned<'_>,
-) -> Result<Decoded<'r>, Error> {
-    let schema = &column.schema;
-    let Some(entry) = registry.get(&schema.name) else { return Ok(Decoded::Unknown) };
-    if schema.version > entry.version() {
-        return Err(Error::NewerComponent {
-            name: schema.name.clone(),
-            found: schema.version,
-            newest: entry.version(),
+        let mut spawned = Spawned { entities: ids };
+        columns.push(match registry.get(&column.schema.name) {
+            Some(entry) => decode_column(column, rows, entry, &mut spawned)?,
+            None => match options.unknown {
+                Unknown::Keep => {
+                    kept.map_or(Ok(()), |kept| kept.check(&column.schema))?;
+                    let ordinals = row_ordinals(doc, column).collect();
+                    Decoded::Kept(Unplaced::new(column, ordinals, rows as usize, &spawned)?)
+                }
+                Unknown::Skip => Decoded::Skipped,
+                _ => return Err(Error::UnknownComponent { name: column.schema.name.clone() }),
+            },
         });
     }
-    if let (Some(_), ColumnData::References { targets, ranks }) = (entry.ops().target, &column.data) {
-        let dangling = targets.iter().filter(|&&target| target == NONE).count() as u64;
-        if dangling > 0 || ranks.is_some() {
-            spawned.dangling += dangling;
-            return Ok(Decoded::Later(entry));
-        }
+    let count = dangling(doc);
+    if options.strict && count > 0 {
+        let what = "references to entities that are not in the file".to_owned();
+        return Err(Error::CouldNotPlace { what, count });
+    }
+    Ok(columns)
+}
+
+fn dangling(doc: &WorldDoc<'_>) -> u64 {
+    doc.columns.iter().map(Column::dangling).sum()
+}
+
+fn decode_column<'r, 'd, 'a>(
+    column: &Column<'_>,
+    rows: u32,
+    entry: &'r Entry<Ops>,
+    spawned: &mut Spawned<'_>,
+) -> Result<Decoded<'r, 'd, 'a>, Error> {
+    let schema = &column.schema;
+    if schema.version > entry.version() {
+        let (name, found, newest) = (schema.name.clone(), schema.version, entry.version());
+        return Err(Error::NewerComponent { name, found, newest });
+    }
+    if let (Some(_), ColumnData::References { targets, ranks }) = (entry.ops().target, &column.data)
+        && (ranks.is_some() || targets.contains(&NONE))
+    {
+        return Ok(Decoded::Later(entry));
     }
     let values = (entry.ops().decode)(column, rows as usize, spawned)?;
     Ok(Decoded::Rows(entry, values))
@@ -115,14 +114,21 @@ fn decode_column<'r>(
 fn place(
     world: &mut World,
     doc: &WorldDoc<'_>,
-    decoded: Vec<Decoded<'_>>,
+    decoded: Vec<Decoded<'_, '_, '_>>,
     mut report: SpawnReport<Entity>,
-) -> SpawnReport<Entity> {
-    let mut later = Vec::new();
+) -> Result<SpawnReport<Entity>, Error> {
+    let (mut later, mut kept) = (Vec::new(), Vec::new());
     let mut moving: Vec<Option<Moving>> = Vec::with_capacity(decoded.len());
-    for (column, decoded) in doc.columns.iter().zip(decoded) {
+    for ((column, rows), decoded) in doc.columns.iter().zip(doc.rows_per_column()).zip(decoded) {
+        if matches!(decoded, Decoded::Skipped | Decoded::Kept(_)) {
+            report.unknown.push((column.schema.name.clone(), u64::from(rows)));
+        }
         moving.push(match decoded {
-            Decoded::Unknown => None,
+            Decoded::Skipped => None,
+            Decoded::Kept(column) => {
+                kept.push(column);
+                None
+            }
             Decoded::Later(entry) => {
                 later.extend(entry.ops().target.map(|target| (column, target)));
                 None
@@ -135,19 +141,7 @@ fn place(
             }
         });
     }
-    let mut first = 0;
-    for table in &doc.tables {
-        let rows = table.rows as usize;
-        let entities = report.entities.get(first..first + rows).unwrap_or_default();
-        let mut columns: Vec<&mut Moving> = (0_u16..)
-            .zip(&mut moving)
-            .filter(|(place, _)| table.components.binary_search(place).is_ok())
-            .filter_map(|(_, column)| column.as_mut())
-            .collect();
-        raw::insert_rows(world, &mut columns, entities);
-        report.values += table.rows as u64 * columns.len() as u64;
-        first += rows;
-    }
+    report.values += insert_tables(world, doc, &mut moving, &report.entities);
     for (column, target) in later {
         report.values += insert_later(world, doc, column, target.insert, &report.entities);
     }
@@ -157,7 +151,32 @@ fn place(
             report.resources += 1;
         }
     }
-    report
+    report.dangling = dangling(doc);
+    kept::keep(world, kept, &report.entities)?;
+    Ok(report)
+}
+
+/// Moves the columns onto the entities, table by table, and returns how many values that were.
+fn insert_tables(
+    world: &mut World,
+    doc: &WorldDoc<'_>,
+    moving: &mut [Option<Moving>],
+    entities: &[Entity],
+) -> u64 {
+    let (mut first, mut values) = (0, 0);
+    for table in &doc.tables {
+        let rows = table.rows as usize;
+        let entities = entities.get(first..first + rows).unwrap_or_default();
+        let mut columns: Vec<&mut Moving> = (0_u16..)
+            .zip(moving.iter_mut())
+            .filter(|(place, _)| table.components.binary_search(place).is_ok())
+            .filter_map(|(_, column)| column.as_mut())
+            .collect();
+        raw::insert_rows(world, &mut columns, entities);
+        values += u64::from(table.rows) * columns.len() as u64;
+        first += rows;
+    }
+    values
 }
 
 /// Spawns what relationships point to: their hooks need it to be there.

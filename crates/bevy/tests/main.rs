@@ -10,3 +10,4 @@ mod registration;
 mod resources;
 mod serde_components;
 mod support;
+mod unknown;

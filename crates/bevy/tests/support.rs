@@ -1,7 +1,7 @@
 //! Components and the one path that every test takes: capture, encode, decode, spawn, compare.
 
 use bevy_ecs::prelude::*;
-use keepstone_bevy::{Bevy, EcsWorld, Error, Persist, Registry, SpawnOptions};
+use keepstone_bevy::{Bevy, EcsWorld, Error, Persist, Registry, SpawnOptions, Unknown};
 use keepstone_ecs_persist::{Capture, EncodeOptions, SpawnReport, WorldDoc};
 use keepstone_format::{Codec, Limits, Reader};
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,7 @@ pub(crate) fn load(
     let mut world = World::new();
     let mut options = SpawnOptions::default();
     options.strict = strict;
+    options.unknown = if strict { Unknown::Refuse } else { Unknown::Keep };
     let report = decode(bytes, |doc| world.spawn_doc(doc, registry, &options))?;
     Ok((world, report))
 }

@@ -5,6 +5,7 @@ pub(crate) struct Attributes {
     pub(crate) name: String,
     pub(crate) version: u32,
     pub(crate) pod: bool,
+    pub(crate) relationship: bool,
     pub(crate) krate: Path,
 }
 
@@ -14,6 +15,7 @@ impl Attributes {
             name: input.ident.to_string(),
             version: 1,
             pod: false,
+            relationship: false,
             krate: syn::parse_quote!(::keepstone),
         };
         for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("persist")) {
@@ -38,10 +40,14 @@ impl Attributes {
                 }
             } else if meta.path.is_ident("pod") {
                 self.pod = true;
+            } else if meta.path.is_ident("relationship") {
+                self.relationship = true;
             } else if meta.path.is_ident("crate") {
                 self.krate = meta.value()?.parse::<LitStr>()?.parse_with(Path::parse_mod_style)?;
             } else {
-                return Err(meta.error("unknown attribute; known are name, version, pod and crate"));
+                return Err(
+                    meta.error("unknown attribute; known are name, version, pod, relationship and crate")
+                );
             }
             Ok(())
         })

@@ -9,6 +9,9 @@ pub(crate) fn persist(input: &DeriveInput) -> Result<TokenStream> {
     let Attributes { name, version, krate, .. } = &attributes;
     let ident = &input.ident;
 
+    if attributes.relationship {
+        return relationship(input, &attributes);
+    }
     let unit = matches!(&input.data, Data::Struct(data) if matches!(data.fields, Fields::Unit));
     let (codec, plain) = if attributes.pod {
         require_fixed_layout(input)?;
@@ -44,6 +47,24 @@ pub(crate) fn persist(input: &DeriveInput) -> Result<TokenStream> {
             type Codec = #krate::__derive::#codec;
         }
         #registration
+    })
+}
+
+/// A relationship is saved as its target: it has a name and a version, and no rows of its own.
+fn relationship(input: &DeriveInput, attributes: &Attributes) -> Result<TokenStream> {
+    let Attributes { name, version, krate, .. } = attributes;
+    let ident = &input.ident;
+    if attributes.pod || !input.generics.params.is_empty() {
+        let message = "persist(relationship) is for types without parameters, and without pod";
+        return Err(syn::Error::new(ident.span(), message));
+    }
+    Ok(quote! {
+        #[automatically_derived]
+        impl #krate::__derive::PersistRelationship for #ident {
+            const NAME: &'static str = #name;
+            const VERSION: u32 = #version;
+        }
+        #krate::__register_relationship!(#ident);
     })
 }
 

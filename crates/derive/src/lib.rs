@@ -29,6 +29,7 @@
 //! | `name = "..."` | the name in files, 1 to 255 bytes | the bare type name |
 //! | `version = N` | the version of the definition, from 1 | 1 |
 //! | `pod` | rows are the value's bytes: needs `#[repr(C)]` or `#[repr(transparent)]`, `Copy`, and fields that are `Plain` (fixed-width numbers, arrays of them, other such structs) without padding between them; all of it is checked at compile time | serde |
+//! | `relationship` | the component is a relationship of the ECS: its target is saved, and the list on the target is rebuilt in its order; fields beside the target take what the ECS gives them | off |
 //! | `crate = "..."` | the crate that the generated code refers to | `keepstone` |
 //!
 //! Padding, a field that has invalid bit patterns, and a layout that the compiler may change don't compile:

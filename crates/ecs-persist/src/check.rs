@@ -17,6 +17,9 @@ impl WorldDoc<'_> {
     pub fn check(&self) -> Result<(), Error> {
         self.check_tables()?;
         let entities = self.entity_count();
+        if let Some(ids) = &self.foreign_ids {
+            expect("foreign ids", ids.len() as u64, u64::from(entities))?;
+        }
         for pair in self.columns.windows(2) {
             if let [before, after] = pair
                 && before.schema.name >= after.schema.name
@@ -94,8 +97,12 @@ fn check_column(column: &Column<'_>, rows: u64, entities: u32) -> Result<(), Err
             expect("bytes of the rows of a column", data.len() as u64, lengths.sum())?;
             check_targets(targets, entities)
         }
+        (Encoding::Opaque { .. }, ColumnData::Opaque { data, lengths }) => {
+            expect("row lengths of a column", lengths.rows(), rows)?;
+            expect("bytes of the rows of a column", data.len() as u64, lengths.sum())
+        }
         (Encoding::Reference { .. }, _) if column.schema.resource => {
-            Err(invalid("encoding of a resource", "reference", "plain or rows"))
+            Err(invalid("encoding of a resource", "reference", "another"))
         }
         (Encoding::Reference { linked }, ColumnData::References { targets, ranks }) => {
             expect("references of a column", targets.len() as u64, rows)?;
@@ -103,7 +110,7 @@ fn check_column(column: &Column<'_>, rows: u64, entities: u32) -> Result<(), Err
             match ranks {
                 None => Ok(()),
                 Some(_) if !linked => Err(invalid("ranks of a column", "some", "none, as it isn't linked")),
-                Some(ranks) => check_ranks(targets, ranks),
+                Some(ranks) => check_ranks(targets, ranks, entities),
             }
         }
         (encoding, _) => Err(invalid("data of a column", "another encoding's", encoding.to_string())),
@@ -117,21 +124,33 @@ fn check_targets(targets: &[u32], entities: u32) -> Result<(), Error> {
     }
 }
 
-fn check_ranks(targets: &[u32], ranks: &[u32]) -> Result<(), Error> {
+/// Checks that the ranks of the rows with one target are 0, 1, 2 ... in some order.
+fn check_ranks(targets: &[u32], ranks: &[u32], entities: u32) -> Result<(), Error> {
     expect("ranks of a column", ranks.len() as u64, targets.len() as u64)?;
-    if let Some((_, rank)) = targets.iter().zip(ranks).find(|&(&target, &rank)| target == NONE && rank != 0) {
-        return Err(invalid("rank of a reference to nothing", rank, 0));
-    }
-    let mut places: Vec<(u32, u32)> =
-        targets.iter().copied().zip(ranks.iter().copied()).filter(|&(target, _)| target != NONE).collect();
-    places.sort_unstable();
-    let mut next = (NONE, 0);
-    for (target, rank) in places {
-        let wanted = if next.0 == target { next.1 } else { 0 };
-        if rank != wanted {
-            return Err(invalid("rank of a reference", rank, wanted));
+    // A place for each row, those of one target side by side: `first` says where they start.
+    let mut first = vec![0_usize; entities as usize + 1];
+    for &target in targets {
+        if let Some(count) = first.get_mut(target as usize + 1) {
+            *count += 1;
         }
-        next = (target, wanted + 1);
+    }
+    let mut sum = 0;
+    for start in &mut first {
+        sum += *start;
+        *start = sum;
+    }
+    let mut taken = vec![false; targets.len()];
+    for (&target, &rank) in targets.iter().zip(ranks) {
+        if target == NONE {
+            expect("rank of a reference to nothing", rank.into(), 0)?;
+            continue;
+        }
+        let bounds = first.get(target as usize).zip(first.get(target as usize + 1));
+        let place = bounds.and_then(|(&from, &to)| taken.get_mut(from..to)?.get_mut(rank as usize));
+        match place {
+            Some(place) if !*place => *place = true,
+            _ => return Err(invalid("rank of a reference", rank, "each place of its target once")),
+        }
     }
     Ok(())
 }

@@ -1,6 +1,10 @@
 use std::borrow::Cow;
 
-use keepstone_format::{FileKind, ReadAt, Reader, Section, SectionId, plain, wire::Input};
+use keepstone_format::{
+    FileKind, ReadAt, Reader, Section, SectionId,
+    plain::{self, Plain},
+    wire::Input,
+};
 
 use crate::{
     check::{TABLES_MAX, invalid},
@@ -16,7 +20,52 @@ pub(crate) fn instance(world: u16, component: u16) -> u32 {
     u32::from(world) << 16 | u32::from(component)
 }
 
+/// One of the worlds of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorldEntry {
+    /// Its place, for [`WorldDoc::decode`].
+    pub world: u16,
+    /// Its name; empty where a file has one world and doesn't name it.
+    pub name: String,
+    /// How many entities it has.
+    pub entities: u32,
+}
+
+/// Lists the worlds of a container without reading their columns.
+///
+/// # Errors
+/// [`Error::NoWorld`] when the container is of another kind; what is damaged or over a limit otherwise.
+pub fn list_worlds<R: ReadAt>(reader: &Reader<R>) -> Result<Vec<WorldEntry>, Error> {
+    if reader.header().kind != FileKind::WORLD {
+        return Err(Error::NoWorld { world: "0".to_owned(), found: reader.header().kind.to_string() });
+    }
+    let mut worlds = Vec::new();
+    for world in 0..=u16::MAX {
+        let Ok(section) = reader.find(SectionId::TABLES, instance(world, 0)) else { break };
+        let (name, tables) = decode_tables(&reader.read(section)?, reader)?;
+        let entities = tables.iter().map(|table| table.rows).sum();
+        worlds.push(WorldEntry { world, name, entities });
+    }
+    Ok(worlds)
+}
+
 impl<'a> WorldDoc<'a> {
+    /// Reads the world of this name alone.
+    ///
+    /// # Errors
+    /// As [`WorldDoc::decode`].
+    pub fn decode_named<R: ReadAt>(reader: &'a Reader<R>, name: &str) -> Result<Self, Error> {
+        let worlds = list_worlds(reader)?;
+        match worlds.iter().find(|entry| entry.name == name) {
+            Some(entry) => Self::decode(reader, entry.world),
+            None => {
+                let names: Vec<&str> = worlds.iter().map(|entry| entry.name.as_str()).collect();
+                Err(Error::NoWorld { world: format!("{name:?}"), found: format!("{names:?}") })
+            }
+        }
+    }
+
     /// Reads world `world` of a container; the only one is world 0. What lies uncompressed in memory is borrowed.
     ///
     /// # Errors
@@ -24,13 +73,16 @@ impl<'a> WorldDoc<'a> {
     /// this build or exceeds the reader's limits.
     pub fn decode<R: ReadAt>(reader: &'a Reader<R>, world: u16) -> Result<Self, Error> {
         if reader.header().kind != FileKind::WORLD {
-            return Err(Error::NoWorld { world, found: reader.header().kind.to_string() });
+            return Err(Error::NoWorld { world: world.to_string(), found: reader.header().kind.to_string() });
         }
         let schema = Schema::read(reader, world)?;
         let mut parts = Parts { reader, world, used: 1, bytes: 0 };
         let (name, tables) = decode_tables(&parts.take(SectionId::TABLES, 0)?, reader)?;
-        let mut doc =
-            Self { name, meta: WorldMeta::from_metadata(reader.head()), tables, columns: Vec::new() };
+        let meta = WorldMeta::from_metadata(reader.head());
+        let mut doc = Self { name, meta, tables, ..Self::default() };
+        if parts.find(SectionId::FOREIGN_IDS, 0).is_some() {
+            doc.foreign_ids = Some(parts.take_plain(SectionId::FOREIGN_IDS, 0)?);
+        }
         let empty = |schema| Column { schema, data: ColumnData::Plain(Vec::new()) };
         doc.columns = schema.into_components().into_iter().map(empty).collect();
         let rows = doc.rows_per_column();
@@ -74,17 +126,11 @@ impl<'a, R: ReadAt> Parts<'a, R> {
         Ok(self.reader.read(section)?)
     }
 
-    fn take_ordinals(&mut self, id: SectionId, component: u16) -> Result<Cow<'a, [u32]>, Error> {
-        let bytes = self.take(id, component)?;
-        if let Cow::Borrowed(bytes) = bytes
-            && cfg!(target_endian = "little")
-            && let Some(ordinals) = plain::from_bytes(bytes)
-        {
-            return Ok(Cow::Borrowed(ordinals));
+    fn take_plain<T: Plain>(&mut self, id: SectionId, component: u16) -> Result<Cow<'a, [T]>, Error> {
+        match self.take(id, component)? {
+            Cow::Borrowed(bytes) => Ok(plain::from_le_bytes_cow(bytes)?),
+            Cow::Owned(bytes) => Ok(Cow::Owned(plain::from_le_bytes_cow(&bytes)?.into_owned())),
         }
-        let mut ordinals = Vec::new();
-        plain::append_le_bytes(&bytes, &mut ordinals)?;
-        Ok(Cow::Owned(ordinals))
     }
 
     fn column(
@@ -103,15 +149,20 @@ impl<'a, R: ReadAt> Parts<'a, R> {
                 let data = self.take(SectionId::VALUES, component)?;
                 let lengths = decode_lengths(&self.take(SectionId::LENGTHS, component)?, rows)?;
                 let targets = match self.find(SectionId::TARGETS, component) {
-                    Some(_) => self.take_ordinals(SectionId::TARGETS, component)?,
+                    Some(_) => self.take_plain(SectionId::TARGETS, component)?,
                     None => Cow::default(),
                 };
                 ColumnData::Rows { data, lengths, targets }
             }
+            Encoding::Opaque { .. } => {
+                let data = self.take(SectionId::VALUES, component)?;
+                let lengths = decode_lengths(&self.take(SectionId::LENGTHS, component)?, rows)?;
+                ColumnData::Opaque { data, lengths }
+            }
             Encoding::Reference { .. } => ColumnData::References {
-                targets: self.take_ordinals(SectionId::TARGETS, component)?,
+                targets: self.take_plain(SectionId::TARGETS, component)?,
                 ranks: match self.find(SectionId::RANKS, component) {
-                    Some(_) => Some(self.take_ordinals(SectionId::RANKS, component)?),
+                    Some(_) => Some(self.take_plain(SectionId::RANKS, component)?),
                     None => None,
                 },
             },
@@ -137,7 +188,8 @@ impl<'a, R: ReadAt> Parts<'a, R> {
     }
 }
 
-const WORLD_SECTIONS: [SectionId; 6] = [
+const WORLD_SECTIONS: [SectionId; 7] = [
+    SectionId::FOREIGN_IDS,
     SectionId::SCHEMA,
     SectionId::TABLES,
     SectionId::VALUES,

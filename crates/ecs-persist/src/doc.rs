@@ -22,6 +22,8 @@ pub struct WorldDoc<'a> {
     pub tables: Vec<Table>,
     /// The columns, ascending by component name.
     pub columns: Vec<Column<'a>>,
+    /// What another system calls the entities, in the order of the ordinals.
+    pub foreign_ids: Option<Cow<'a, [u128]>>,
 }
 
 /// A run of entities that have the same components.
@@ -56,6 +58,13 @@ pub enum ColumnData<'a> {
         lengths: Lengths,
         /// The ordinals that the rows refer to, in the order in which rows are written.
         targets: Cow<'a, [u32]>,
+    },
+    /// Rows that only the program they came from can interpret.
+    Opaque {
+        /// The rows one after the other.
+        data: Cow<'a, [u8]>,
+        /// The length of each row.
+        lengths: Lengths,
     },
     /// One ordinal a row, or [`NONE`].
     References {
@@ -111,6 +120,7 @@ impl WorldDoc<'_> {
             meta: self.meta,
             tables: self.tables,
             columns: self.columns.into_iter().map(Column::into_owned).collect(),
+            foreign_ids: self.foreign_ids.map(|ids| Cow::Owned(ids.into_owned())),
         }
     }
 }
@@ -127,12 +137,24 @@ impl Column<'_> {
                 lengths,
                 targets: Cow::Owned(targets.into_owned()),
             },
+            ColumnData::Opaque { data, lengths } => {
+                ColumnData::Opaque { data: Cow::Owned(data.into_owned()), lengths }
+            }
             ColumnData::References { targets, ranks } => ColumnData::References {
                 targets: Cow::Owned(targets.into_owned()),
                 ranks: ranks.map(|ranks| Cow::Owned(ranks.into_owned())),
             },
         };
         Column { schema: self.schema, data }
+    }
+
+    /// How many references of this column name nothing.
+    pub fn dangling(&self) -> u64 {
+        let targets = match &self.data {
+            ColumnData::Rows { targets, .. } | ColumnData::References { targets, .. } => targets.as_ref(),
+            ColumnData::Plain(_) | ColumnData::Opaque { .. } => &[],
+        };
+        targets.iter().filter(|&&target| target == NONE).count() as u64
     }
 
     /// Bytes of one row, for plain columns.

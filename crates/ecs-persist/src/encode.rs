@@ -1,8 +1,10 @@
-use std::{borrow::Cow, io::Write};
+use std::{borrow::Cow, collections::HashSet, io::Write};
 
 use keepstone_format::{Codec, FileKind, Metadata, SectionId, Writer, WriterOptions, plain, wire};
 
 use crate::{
+    check::invalid,
+    decode::instance,
     doc::{Column, ColumnData, WorldDoc},
     error::Error,
     lengths::Lengths,
@@ -43,34 +45,20 @@ impl WorldDoc<'_> {
     /// [`Error::Format`] when `out` fails or a limit of the container is exceeded, [`Error::Invalid`] when columns and tables
     /// disagree.
     pub fn encode<W: Write>(&self, out: W, options: &EncodeOptions) -> Result<(W, EncodeReport), Error> {
-        self.check()?;
-        let writer_options = WriterOptions::new(FileKind::WORLD)
-            .codec(options.codec)
-            .head(self.meta.to_metadata())
-            .store(options.store_id, 0);
-        let mut writer = Writer::new(out, writer_options)?;
-        let schema = self.schema().encode()?;
-        writer.coded_from(SectionId::SCHEMA, 0, &[&schema])?;
-        writer.coded_from(SectionId::TABLES, 0, &[&self.encode_tables()?])?;
-        for (instance, column) in (0_u32..).zip(&self.columns) {
-            write_column(&mut writer, instance, column)?;
-        }
+        encode_worlds(&[self], out, options)
+    }
 
-        let mut tail = Metadata::new();
-        tail.set_entity_count(u64::from(self.entity_count()))
-            .set_value_count(self.value_count())
-            .set_schema_hash(hash_encoded(&schema));
-        let (out, written) = writer.finish(tail)?;
-        let report = EncodeReport {
-            entities: self.entity_count(),
-            components: u32::try_from(self.columns.len()).expect("the schema has at most 16,383 components"),
-            values: self.value_count(),
-            bytes_decoded: written.raw_bytes,
-            bytes_stored: written.stored_bytes,
-            bytes_total: written.bytes,
-            ..EncodeReport::default()
-        };
-        Ok((out, report))
+    fn write<W: Write>(&self, writer: &mut Writer<W>, world: u16, schema: &[u8]) -> Result<(), Error> {
+        let whole = instance(world, 0);
+        writer.coded_from(SectionId::SCHEMA, whole, &[schema])?;
+        writer.coded_from(SectionId::TABLES, whole, &[&self.encode_tables()?])?;
+        if let Some(ids) = &self.foreign_ids {
+            writer.coded_from(SectionId::FOREIGN_IDS, whole, &[&plain::to_le_bytes_cow(ids)])?;
+        }
+        for (instance, column) in (whole..).zip(&self.columns) {
+            write_column(writer, instance, column)?;
+        }
+        Ok(())
     }
 
     fn encode_tables(&self) -> Result<Vec<u8>, Error> {
@@ -89,6 +77,57 @@ impl WorldDoc<'_> {
     }
 }
 
+/// Writes several worlds, such as the levels of a game, into one container, from which each can be loaded alone.
+///
+/// The head metadata is that of the first. Otherwise as [`WorldDoc::encode`].
+///
+/// # Errors
+/// As [`WorldDoc::encode`]; [`Error::Invalid`] when two worlds have one name, [`Error::Limit`] with more than 65,536.
+pub fn encode_worlds<W: Write>(
+    worlds: &[&WorldDoc<'_>],
+    out: W,
+    options: &EncodeOptions,
+) -> Result<(W, EncodeReport), Error> {
+    check_worlds(worlds)?;
+    let head = worlds.first().map(|world| world.meta.to_metadata()).unwrap_or_default();
+    let writer_options =
+        WriterOptions::new(FileKind::WORLD).codec(options.codec).head(head).store(options.store_id, 0);
+    let mut writer = Writer::new(out, writer_options)?;
+    let mut tail = Metadata::new();
+    let mut report = EncodeReport::default();
+    for (index, world) in (0_u16..=u16::MAX).zip(worlds) {
+        let schema = world.schema().encode()?;
+        world.write(&mut writer, index, &schema)?;
+        if index == 0 {
+            tail.set_schema_hash(hash_encoded(&schema));
+        }
+        report.entities += u64::from(world.entity_count());
+        report.components += world.columns.len() as u64;
+        report.values += world.value_count();
+    }
+    tail.set_entity_count(report.entities).set_value_count(report.values);
+    let (out, written) = writer.finish(tail)?;
+    report.bytes_decoded = written.raw_bytes;
+    report.bytes_stored = written.stored_bytes;
+    report.bytes_total = written.bytes;
+    Ok((out, report))
+}
+
+fn check_worlds(worlds: &[&WorldDoc<'_>]) -> Result<(), Error> {
+    let (needs, allowed) = (worlds.len() as u64, 1 << 16);
+    if needs > allowed {
+        return Err(Error::Limit { what: "worlds of a file", needs, allowed });
+    }
+    let mut names = HashSet::new();
+    for world in worlds {
+        world.check()?;
+        if !names.insert(&world.name) {
+            return Err(invalid("name of a world", &world.name, "one that no other world of the file has"));
+        }
+    }
+    Ok(())
+}
+
 fn write_column<W: Write>(writer: &mut Writer<W>, instance: u32, column: &Column<'_>) -> Result<(), Error> {
     match &column.data {
         ColumnData::Plain(pieces) => {
@@ -103,6 +142,10 @@ fn write_column<W: Write>(writer: &mut Writer<W>, instance: u32, column: &Column
             if !targets.is_empty() {
                 writer.coded_from(SectionId::TARGETS, instance, &[&le_bytes(targets)])?;
             }
+        }
+        ColumnData::Opaque { data, lengths } => {
+            writer.coded_from(SectionId::VALUES, instance, &[data])?;
+            writer.coded_from(SectionId::LENGTHS, instance, &[&encode_lengths(lengths)])?;
         }
         ColumnData::References { targets, ranks } => {
             writer.coded_from(SectionId::TARGETS, instance, &[&le_bytes(targets)])?;

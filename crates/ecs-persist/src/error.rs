@@ -32,9 +32,9 @@ pub enum Error {
     /// The container holds no such world.
     #[error("no world {world} in this file: it holds {found}; is it a save of another kind?")]
     NoWorld {
-        /// Ordinal asked for.
-        world: u16,
-        /// The file's kind.
+        /// The place or the name asked for.
+        world: String,
+        /// The file's kind, or the names of its worlds.
         found: String,
     },
 
@@ -52,6 +52,15 @@ pub enum Error {
         "component {name} of the file is not registered: derive Persist for it, name its type in the program so that its crate is linked, or call registry.add::<T>()"
     )]
     UnknownComponent {
+        /// Name in the file.
+        name: String,
+    },
+
+    /// The world already keeps values of an unknown component, and the file's have another schema.
+    #[error(
+        "component {name} is not registered and the world already keeps values of it that were written otherwise; register it, or load with Unknown::Skip"
+    )]
+    KeptOtherwise {
         /// Name in the file.
         name: String,
     },
@@ -152,6 +161,7 @@ impl Error {
             Self::NewerComponent { .. } | Self::NewerSection { .. } => Kind::Newer,
             Self::Limit { .. } => Kind::Limit,
             Self::UnknownComponent { .. }
+            | Self::KeptOtherwise { .. }
             | Self::Mismatch { .. }
             | Self::DuplicateName { .. }
             | Self::BadName { .. }

@@ -38,16 +38,17 @@ mod shown;
 mod world;
 
 pub use codec::{AsMarker, AsPlain, AsProxy, AsSerde, Codec, Marker, Runs};
+pub use decode::{WorldEntry, list_worlds};
 pub use doc::{Column, ColumnData, NONE, Table, WorldDoc};
-pub use encode::EncodeOptions;
+pub use encode::{EncodeOptions, encode_worlds};
 pub use error::Error;
 pub use lengths::Lengths;
 pub use meta::WorldMeta;
-pub use persist::Persist;
+pub use persist::{Persist, PersistRelationship};
 pub use registry::{Entry, Registry};
 pub use report::{Capture, Difference, EncodeReport, LeftOut, Reason, SpawnReport};
 pub use schema::{ComponentSchema, Encoding, Schema};
-pub use world::{EcsWorld, SpawnOptions};
+pub use world::{EcsWorld, SpawnOptions, Unknown};
 
 /// What `#[derive(Persist)]` calls in a crate without an ECS adapter: nothing to register with.
 #[doc(hidden)]
@@ -56,10 +57,17 @@ macro_rules! __register {
     ($type:ty) => {};
 }
 
+/// As `__register`, for relationships.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __register_relationship {
+    ($type:ty) => {};
+}
+
 /// What `#[derive(Persist)]` refers to, in every crate that it can be told to use.
 #[doc(hidden)]
 pub mod __derive {
     pub use keepstone_format::plain::{Layout, Plain};
 
-    pub use crate::{AsMarker, AsPlain, AsSerde, Codec, Marker, Persist};
+    pub use crate::{AsMarker, AsPlain, AsSerde, Codec, Marker, Persist, PersistRelationship};
 }

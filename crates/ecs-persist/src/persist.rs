@@ -1,5 +1,15 @@
 use crate::codec::Codec;
 
+/// A relationship that is saved as its target, under a name that outlives the Rust type.
+///
+/// Derived: `#[derive(Persist)]` with `#[persist(relationship)]`.
+pub trait PersistRelationship: Sized + 'static {
+    /// The name in files, 1 to 255 bytes, unique among the components of a world.
+    const NAME: &'static str;
+    /// The version of the component's definition, from 1.
+    const VERSION: u32;
+}
+
 /// A component (or resource) that can be saved, under a name that outlives the Rust type.
 ///
 /// Usually derived: `#[derive(Persist)]`. The name stands in every file; renaming the Rust type doesn't matter as

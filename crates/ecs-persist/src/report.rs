@@ -68,9 +68,9 @@ impl fmt::Display for Reason {
 #[non_exhaustive]
 pub struct EncodeReport {
     /// Entities in the file.
-    pub entities: u32,
+    pub entities: u64,
     /// Components (columns) in the file, resources included.
-    pub components: u32,
+    pub components: u64,
     /// Component values in the file.
     pub values: u64,
     /// Bytes of all sections before the codec.

@@ -16,6 +16,7 @@ const FLAG_LINKED: u8 = 4;
 const PLAIN: u8 = 1;
 const ROWS: u8 = 2;
 const REFERENCE: u8 = 3;
+const OPAQUE: u8 = 4;
 
 /// What a file says about its components: enough to read every row without the program that wrote it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,6 +56,11 @@ pub enum Encoding {
         /// Whether the target keeps an ordered list of the rows that name it.
         linked: bool,
     },
+    /// Bytes that only the program they came from can interpret.
+    Opaque {
+        /// Which program or format, at most 255 bytes.
+        origin: String,
+    },
 }
 
 impl fmt::Display for Encoding {
@@ -64,6 +70,7 @@ impl fmt::Display for Encoding {
             Self::Rows { shape, .. } => write!(f, "rows {shape}"),
             Self::Reference { linked: true } => f.write_str("relationship"),
             Self::Reference { linked: false } => f.write_str("reference"),
+            Self::Opaque { origin } => write!(f, "opaque ({origin})"),
         }
     }
 }
@@ -96,7 +103,7 @@ impl Schema {
     /// [`Error::NoWorld`] when the container has no such world; what is damaged, newer or over a limit otherwise.
     pub fn read<R: ReadAt>(reader: &Reader<R>, world: u16) -> Result<Self, Error> {
         let Ok(section) = reader.find(SectionId::SCHEMA, instance(world, 0)) else {
-            return Err(Error::NoWorld { world, found: reader.header().kind.to_string() });
+            return Err(Error::NoWorld { world: world.to_string(), found: reader.header().kind.to_string() });
         };
         if section.decoded_len() > LEN_MAX {
             return Err(Error::Limit {
@@ -194,6 +201,10 @@ impl ComponentSchema {
                 flags |= if *linked { FLAG_LINKED } else { 0 };
                 out.extend([flags, REFERENCE]);
             }
+            Encoding::Opaque { origin } => {
+                out.extend([flags, OPAQUE]);
+                wire::put_name(out, origin)?;
+            }
         }
         Ok(())
     }
@@ -210,11 +221,12 @@ impl ComponentSchema {
                 human_readable: flags & FLAG_HUMAN_READABLE != 0,
             },
             REFERENCE => Encoding::Reference { linked: flags & FLAG_LINKED != 0 },
-            other => return Err(invalid("encoding of a component", other, "1, 2 or 3")),
+            OPAQUE => Encoding::Opaque { origin: input.name()?.to_owned() },
+            other => return Err(invalid("encoding of a component", other, "1 to 4")),
         };
         let allowed = FLAG_RESOURCE
             | match encoding {
-                Encoding::Plain(_) => 0,
+                Encoding::Plain(_) | Encoding::Opaque { .. } => 0,
                 Encoding::Rows { .. } => FLAG_HUMAN_READABLE,
                 Encoding::Reference { .. } => FLAG_LINKED,
             };

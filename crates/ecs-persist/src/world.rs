@@ -62,9 +62,10 @@ pub trait EcsWorld<M>: Sized {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SpawnOptions {
-    /// Whether anything that can't be placed (an unknown component, a reference to nothing) is an error. Otherwise
-    /// it stands in the report.
+    /// Whether a reference to nothing is an error. Otherwise it stands in the report.
     pub strict: bool,
+    /// What becomes of components that are not registered.
+    pub unknown: Unknown,
     /// The most entities that are accepted.
     pub entities_max: u32,
     /// The most memory, in bytes, that decoded component values may take before they move into the world, what they own on the heap aside. A
@@ -72,8 +73,21 @@ pub struct SpawnOptions {
     pub bytes_max: u64,
 }
 
+/// What becomes of the components of a file that this program doesn't know. The report lists them, unless they are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Unknown {
+    /// They are an error.
+    #[default]
+    Refuse,
+    /// They stay with their entities, as they are, and are written back by the next save. References in them follow their entities.
+    Keep,
+    /// They are left out.
+    Skip,
+}
+
 impl Default for SpawnOptions {
     fn default() -> Self {
-        Self { strict: true, entities_max: u32::MAX - 1, bytes_max: u64::MAX }
+        Self { strict: true, unknown: Unknown::Refuse, entities_max: u32::MAX - 1, bytes_max: u64::MAX }
     }
 }

@@ -62,6 +62,8 @@ impl SectionId {
     pub const RANKS: Self = Self(0x0015);
     /// The ids that entities keep across sessions (draft).
     pub const PERSIST_IDS: Self = Self(0x0016);
+    /// Ids by which another system knows the entities of a world.
+    pub const FOREIGN_IDS: Self = Self(0x0017);
     /// A picture of a save (draft).
     pub const THUMBNAIL: Self = Self(0x8000_0020);
     /// The rows of a delta (draft).
@@ -94,6 +96,7 @@ impl SectionId {
             Self::TARGETS => "TARGETS",
             Self::RANKS => "RANKS",
             Self::PERSIST_IDS => "PERSIST_IDS",
+            Self::FOREIGN_IDS => "FOREIGN_IDS",
             Self::THUMBNAIL => "THUMBNAIL",
             Self::DELTA_ROWS => "DELTA_ROWS",
             Self::DELTA_VALUES => "DELTA_VALUES",

@@ -23,7 +23,9 @@ pub use keepstone_derive::Persist;
 pub use keepstone_ecs_persist::__derive;
 pub use keepstone_ecs_persist::{Persist, WorldMeta};
 pub use keepstone_format::plain::Plain;
-pub use keepstone_world::{Codec, Durability, Error, Kind, LoadMode, LoadOptions, SaveOptions, WorldFiles};
+pub use keepstone_world::{
+    Codec, Durability, Error, Kind, LoadMode, LoadOptions, SaveOptions, Unknown, WorldFiles,
+};
 
 /// What nearly every program imports.
 pub mod prelude {
@@ -54,5 +56,30 @@ macro_rules! __register_bevy {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __register_bevy {
+    ($type:ty) => {};
+}
+
+/// As `__register`, for relationships.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __register_relationship {
+    ($type:ty) => {
+        $crate::__register_relationship_bevy!($type);
+    };
+}
+
+#[cfg(feature = "bevy")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __register_relationship_bevy {
+    ($type:ty) => {
+        $crate::bevy::__register_relationship!($type);
+    };
+}
+
+#[cfg(not(feature = "bevy"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __register_relationship_bevy {
     ($type:ty) => {};
 }

@@ -125,6 +125,11 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// How many references the rows that are left have: what a row holds is the difference between two calls.
+    pub fn targets_left(&self) -> usize {
+        self.targets.len()
+    }
+
     /// Checks that all bytes and all references were read.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::{
     time::Instant,
 };
 
-use keepstone_ecs_persist::{Capture, EcsWorld, EncodeOptions, Reason, SpawnOptions, WorldDoc};
+use keepstone_ecs_persist::{Capture, EcsWorld, EncodeOptions, Reason, SpawnOptions, Unknown, WorldDoc};
 use keepstone_format::{Limits, Reader};
 use keepstone_storage::atomic;
 
@@ -273,6 +273,8 @@ fn spawn<M, W: EcsWorld<M>>(
     let decoded = Instant::now();
     let mut spawn_options = SpawnOptions::default();
     spawn_options.strict = options.strict;
+    let unasked = if options.strict { Unknown::Refuse } else { Unknown::Keep };
+    spawn_options.unknown = options.unknown.unwrap_or(unasked);
     spawn_options.entities_max = options.entities_max;
     spawn_options.bytes_max = decoded_max;
     let spawned = world.spawn_doc(&doc, registry, &spawn_options)?;

@@ -38,7 +38,7 @@ mod report;
 
 pub use error::Error;
 pub use files::WorldFiles;
-pub use keepstone_ecs_persist::WorldMeta;
+pub use keepstone_ecs_persist::{Unknown, WorldMeta};
 pub use keepstone_format::{Codec, Kind};
 pub use keepstone_storage::Durability;
 pub use options::{LoadMode, LoadOptions, SaveOptions};

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use keepstone_ecs_persist::WorldMeta;
+use keepstone_ecs_persist::{Unknown, WorldMeta};
 use keepstone_format::{Codec, Limits};
 use keepstone_storage::{Durability, Files, OsFiles};
 
@@ -35,6 +35,8 @@ pub struct LoadOptions<'r, R> {
     pub registry: Option<&'r R>,
     /// Whether anything that can't be placed is an error; otherwise it stands in the report.
     pub strict: bool,
+    /// What becomes of components that are not registered; unless given they are refused when strict, else kept.
+    pub unknown: Option<Unknown>,
     /// The most bytes that the file may have.
     pub bytes_max: u64,
     /// What decoding may allocate; by the size of the file unless given.
@@ -75,6 +77,7 @@ impl<R> Default for LoadOptions<'_, R> {
         Self {
             registry: None,
             strict: true,
+            unknown: None,
             bytes_max: 1 << 36,
             limits: None,
             entities_max: u32::MAX - 1,
@@ -147,6 +150,12 @@ impl<'r, R> LoadOptions<'r, R> {
         self
     }
 
+    /// Chooses what becomes of components that are not registered: refused, kept for the next save, or left out.
+    pub fn unknown(mut self, unknown: Unknown) -> Self {
+        self.unknown = Some(unknown);
+        self
+    }
+
     /// Limits what decoding may allocate.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
@@ -193,6 +202,7 @@ impl<R> fmt::Debug for LoadOptions<'_, R> {
         f.debug_struct("LoadOptions")
             .field("own_registry", &self.registry.is_some())
             .field("strict", &self.strict)
+            .field("unknown", &self.unknown)
             .field("bytes_max", &self.bytes_max)
             .field("limits", &self.limits)
             .field("entities_max", &self.entities_max)
