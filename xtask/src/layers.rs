@@ -42,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keepstone-ecs-persist",
             "keepstone-format",
             "keepstone-storage",
+            "keepstone-testkit",
             "keepstone-value",
             "keepstone-world",
         ],

@@ -1,4 +1,4 @@
-use std::{any::TypeId, collections::HashSet};
+use std::{any::TypeId, borrow::Cow, collections::HashSet};
 
 use bevy_ecs::{
     archetype::{Archetype, ArchetypeId},
@@ -223,10 +223,11 @@ impl<'w, 'r> Plan<'w, 'r> {
         let (id, table) = (archetype.id(), archetype.table_id());
         let whole_table = !self.shared_tables.contains(&table.as_usize());
         debug_assert!(!whole_table || is_whole_table(self.world, archetype), "rows of both go together");
-        let first = match self.world.storages().tables.get(table) {
-            Some(table) if whole_table => self.ordinals.add_archetype(id, table.entities().iter().copied()),
-            _ => self.ordinals.add_archetype(id, archetype.entities().iter().map(|row| row.id())),
+        let entities = match self.world.storages().tables.get(table) {
+            Some(table) if whole_table => Cow::Borrowed(table.entities()),
+            _ => archetype.entities().iter().map(|row| row.id()).collect(),
         };
+        let first = self.ordinals.add_archetype(id, entities);
         self.add_table(saved, archetype.len(), &Source::Archetype { id, first, whole_table });
     }
 

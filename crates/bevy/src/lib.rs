@@ -29,7 +29,7 @@
 //!
 //! let mut loaded = World::new();
 //! let report = loaded.spawn_doc(&capture.doc, registry, &SpawnOptions::default())?;
-//! let pairs: Vec<_> = capture.entities.iter().copied().zip(report.entities).collect();
+//! let pairs: Vec<_> = capture.entities().zip(report.entities).collect();
 //! assert_eq!(world.difference(&loaded, &pairs, registry)?, None);
 //! # Ok::<(), keepstone_ecs_persist::Error>(())
 //! ```

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use bevy_ecs::{archetype::ArchetypeId, entity::Entity, world::World};
 use keepstone_ecs_persist::NONE;
@@ -9,7 +9,9 @@ use keepstone_value::{Entities, EntityType, Resolve};
 /// An entity is found by where bevy keeps it, archetype and row, so no index over all entities is made.
 pub(crate) struct Ordinals<'w> {
     world: &'w World,
-    entities: Vec<Entity>,
+    /// The entity of each ordinal, in pieces; bevy's own lists where they have that order.
+    entities: Vec<Cow<'w, [Entity]>>,
+    next: u32,
     /// By archetype: the ordinal of its first row, where its rows have ordinals in their order.
     first: Vec<u32>,
     /// The others.
@@ -19,34 +21,40 @@ pub(crate) struct Ordinals<'w> {
 impl<'w> Ordinals<'w> {
     pub(crate) fn new(world: &'w World) -> Self {
         let (first, single) = (vec![NONE; world.archetypes().len()], HashMap::new());
-        Self { world, entities: Vec::new(), first, single }
+        Self { world, entities: Vec::new(), next: 0, first, single }
     }
 
     /// Gives the next ordinals to the rows of an archetype, which are these entities, and returns the first.
-    pub(crate) fn add_archetype(&mut self, id: ArchetypeId, rows: impl IntoIterator<Item = Entity>) -> u32 {
-        let next = self.next();
+    pub(crate) fn add_archetype(&mut self, id: ArchetypeId, rows: Cow<'w, [Entity]>) -> u32 {
+        let next = self.next;
         if let Some(first) = self.first.get_mut(id.index()) {
             *first = next;
         }
-        self.entities.extend(rows);
+        // A document with 2^32 entities is refused before it is written.
+        self.next = next.saturating_add(u32::try_from(rows.len()).unwrap_or(NONE));
+        self.entities.push(rows);
         next
     }
 
     /// Gives the next ordinal to an entity.
     pub(crate) fn add(&mut self, entity: Entity) -> u32 {
-        let ordinal = self.next();
+        let ordinal = self.next;
         self.single.insert(entity, ordinal);
-        self.entities.push(entity);
+        match self.entities.last_mut() {
+            Some(Cow::Owned(entities)) => entities.push(entity),
+            _ => self.entities.push(Cow::Owned(vec![entity])),
+        }
+        self.next = ordinal.saturating_add(1);
         ordinal
     }
 
+    /// The ordinal that the next entity gets: how many there are.
     pub(crate) fn next(&self) -> u32 {
-        // A document with more entities than that is refused before it is written.
-        u32::try_from(self.entities.len()).unwrap_or(NONE)
+        self.next
     }
 
     /// The entity of each ordinal.
-    pub(crate) fn finish(self) -> Vec<Entity> {
+    pub(crate) fn finish(self) -> Vec<Cow<'w, [Entity]>> {
         self.entities
     }
 }

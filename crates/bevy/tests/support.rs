@@ -81,7 +81,7 @@ pub(crate) fn check(world: &World) -> (World, SpawnReport<Entity>) {
 pub(crate) fn check_with(world: &World, registry: &Registry) -> (World, SpawnReport<Entity>) {
     let capture = world.capture(registry).unwrap();
     let (loaded, report) = load(&through_bytes(&capture), registry, true).unwrap();
-    let pairs: Vec<_> = capture.entities.iter().copied().zip(report.entities.iter().copied()).collect();
+    let pairs: Vec<_> = capture.entities().zip(report.entities.iter().copied()).collect();
     assert_eq!(pairs.len(), capture.doc.entity_count() as usize);
     assert_eq!(world.difference(&loaded, &pairs, registry).unwrap(), None);
     (loaded, report)

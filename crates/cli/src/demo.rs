@@ -144,8 +144,8 @@ fn check_equal(
     let (loaded, report) = World::load_with(path, &LoadOptions::default())?;
     let entities = report.spawned.entities;
     let pairs: Vec<(Entity, Entity)> =
-        capture.entities.iter().copied().zip(entities.iter().copied()).collect();
-    let is_whole = capture.entities.len() == entities.len();
+        capture.entities().zip(entities.iter().copied()).collect();
+    let is_whole = capture.entities().count() == entities.len();
     let difference =
         world.difference(&loaded, &pairs, registry).map_err(|source| Error::Capture { source })?;
     let detail = match &difference {
@@ -153,7 +153,7 @@ fn check_equal(
         None => format!(
             "{} of {}, with resources and parents",
             count(pairs.len() as u64),
-            plural(capture.entities.len() as u64, "entity")
+            plural(capture.entities().count() as u64, "entity")
         ),
     };
     Ok(Check::new(

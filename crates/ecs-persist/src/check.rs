@@ -128,7 +128,7 @@ fn check_targets(targets: &[u32], entities: u32) -> Result<(), Error> {
 fn check_ranks(targets: &[u32], ranks: &[u32], entities: u32) -> Result<(), Error> {
     expect("ranks of a column", ranks.len() as u64, targets.len() as u64)?;
     // A place for each row, those of one target side by side: `first` says where they start.
-    let mut first = vec![0_usize; entities as usize + 1];
+    let mut first = vec![0_u32; entities as usize + 1];
     for &target in targets {
         if let Some(count) = first.get_mut(target as usize + 1) {
             *count += 1;
@@ -146,7 +146,8 @@ fn check_ranks(targets: &[u32], ranks: &[u32], entities: u32) -> Result<(), Erro
             continue;
         }
         let bounds = first.get(target as usize).zip(first.get(target as usize + 1));
-        let place = bounds.and_then(|(&from, &to)| taken.get_mut(from..to)?.get_mut(rank as usize));
+        let place =
+            bounds.and_then(|(&from, &to)| taken.get_mut(from as usize..to as usize)?.get_mut(rank as usize));
         match place {
             Some(place) if !*place => *place = true,
             _ => return Err(invalid("rank of a reference", rank, "each place of its target once")),

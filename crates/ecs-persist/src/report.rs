@@ -1,15 +1,14 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use crate::doc::WorldDoc;
 
 /// A captured world: the document, the entities behind its ordinals, and what was left out.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Capture<'w, E> {
+pub struct Capture<'w, E: Copy> {
     /// The document, borrowing from the world.
     pub doc: WorldDoc<'w>,
-    /// The entity of each ordinal.
-    pub entities: Vec<E>,
+    entities: Vec<Cow<'w, [E]>>,
     /// Component values that are not in the document.
     pub left_out: Vec<LeftOut>,
     /// Entities that are not in the document, because none of their components is registered and no saved entity refers to them.
@@ -18,10 +17,15 @@ pub struct Capture<'w, E> {
     pub dangling: u64,
 }
 
-impl<'w, E> Capture<'w, E> {
-    /// Puts a capture together; for adapters.
-    pub fn new(doc: WorldDoc<'w>, entities: Vec<E>) -> Self {
+impl<'w, E: Copy> Capture<'w, E> {
+    /// Puts a capture together from a document and the entities of its ordinals, in pieces; for adapters.
+    pub fn new(doc: WorldDoc<'w>, entities: Vec<Cow<'w, [E]>>) -> Self {
         Self { doc, entities, left_out: Vec::new(), entities_left_out: 0, dangling: 0 }
+    }
+
+    /// The entity of each ordinal, in order.
+    pub fn entities(&self) -> impl Iterator<Item = E> + '_ {
+        self.entities.iter().flat_map(|piece| piece.iter().copied())
     }
 }
 

@@ -215,7 +215,7 @@ fn encode<M, W: EcsWorld<M>>(
     })
 }
 
-fn refuse_left_out<E>(capture: &Capture<'_, E>) -> Result<(), keepstone_ecs_persist::Error> {
+fn refuse_left_out<E: Copy>(capture: &Capture<'_, E>) -> Result<(), keepstone_ecs_persist::Error> {
     let lost = capture.left_out.iter().find(|left| left.reason != Reason::Rebuilt);
     if let Some(left) = lost {
         return Err(keepstone_ecs_persist::Error::WouldLeaveOut {

@@ -43,7 +43,7 @@ fn a_report_maps_ordinals_to_entities_of_an_equal_world() {
     let (loaded, report) = World::load_from_with(&mut bytes.as_slice(), &options).unwrap();
     let registry = World::derived_registry().unwrap();
     let capture = saved.capture(registry).unwrap();
-    let pairs: Vec<_> = capture.entities.iter().copied().zip(report.spawned.entities).collect();
+    let pairs: Vec<_> = capture.entities().zip(report.spawned.entities).collect();
     assert_eq!(pairs.len(), 2);
     assert_eq!(saved.difference(&loaded, &pairs, registry).unwrap(), None);
     // And the comparison can fail.

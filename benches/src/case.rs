@@ -1,0 +1,108 @@
+use std::{fmt, path::Path};
+
+use anyhow::Result;
+
+use crate::watch::Watch;
+
+/// One side of a case.
+pub(crate) type Side = Box<dyn FnMut(&mut Watch) -> Result<()>>;
+
+/// Something of ours, what it is compared with, and how much more it may take.
+pub struct Case {
+    pub(crate) name: String,
+    pub(crate) size: String,
+    pub(crate) ours: Side,
+    pub(crate) floors: Vec<WeightedFloor>,
+    pub(crate) limit: Option<f64>,
+}
+
+pub(crate) struct WeightedFloor {
+    pub(crate) weight: f64,
+    pub(crate) name: &'static str,
+    pub(crate) side: Side,
+}
+
+impl Case {
+    /// A case that measures nothing yet.
+    pub fn new(name: impl Into<String>, size: impl Into<String>) -> Self {
+        let (name, size) = (name.into(), size.into());
+        Self { name, size, ours: Box::new(|_| Ok(())), floors: Vec::new(), limit: None }
+    }
+
+    /// Sets what is measured.
+    pub fn ours(mut self, side: impl FnMut(&mut Watch) -> Result<()> + 'static) -> Self {
+        self.ours = Box::new(side);
+        self
+    }
+
+    /// Adds to what it is compared with: `weight` times the time of `side`.
+    pub fn floor(
+        mut self,
+        weight: f64,
+        name: &'static str,
+        side: impl FnMut(&mut Watch) -> Result<()> + 'static,
+    ) -> Self {
+        self.floors.push(WeightedFloor { weight, name, side: Box::new(side) });
+        self
+    }
+
+    /// Sets the ratio that the lower bound may not exceed.
+    pub fn limit(mut self, limit: f64) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let floors: Vec<_> = self.floors.iter().map(|floor| (floor.weight, floor.name)).collect();
+        let mut debug = f.debug_struct("Case");
+        debug.field("name", &self.name).field("size", &self.size);
+        debug.field("floors", &floors).field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+/// A case that is built when its turn comes, in the directory it may use.
+pub struct Plan {
+    name: &'static str,
+    size: String,
+    build: fn(&Plan, &Path) -> Result<Case>,
+    /// How much there is of what the case works on: entities or bytes.
+    pub amount: u32,
+}
+
+impl Plan {
+    /// Plans a case.
+    pub fn new(
+        name: &'static str,
+        size: impl Into<String>,
+        amount: u32,
+        build: fn(&Plan, &Path) -> Result<Case>,
+    ) -> Self {
+        Self { name, size: size.into(), build, amount }
+    }
+
+    /// Returns the name that filters look into: `encode/mixed 1k`.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.name, self.size)
+    }
+
+    /// Starts the case of this name and size.
+    pub fn case(&self) -> Case {
+        Case::new(self.name, self.size.clone())
+    }
+
+    /// Builds the case.
+    ///
+    /// # Errors
+    /// When its data can't be made.
+    pub fn build(&self, dir: &Path) -> Result<Case> {
+        (self.build)(self, dir)
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Plan").field(&self.id()).finish()
+    }
+}

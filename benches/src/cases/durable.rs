@@ -1,0 +1,64 @@
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Result;
+use keepstone::storage::{Durability, Files as _, OsFiles, atomic};
+use keepstone_testkit::CountingFiles;
+
+use crate::{
+    case::{Case, Plan},
+    mixed::SplitMix,
+    protocol::replace_by_hand,
+};
+
+/// An atomic replacement that is on the disk when it returns, beside the same steps written by hand in the same
+/// directory.
+#[expect(clippy::unnecessary_wraps, reason = "building another case can fail")]
+pub(super) fn case(plan: &Plan, dir: &Path) -> Result<Case> {
+    let bytes = random_bytes(plan.amount);
+    let same = bytes.clone();
+    let (ours, by_hand) = (Target(dir.join("keepstone-ours")), Target(dir.join("keepstone-by-hand")));
+    Ok(plan
+        .case()
+        .ours(move |watch| {
+            if !watch.is_counting() {
+                return watch
+                    .each(|| Ok(atomic::replace(&OsFiles, ours.path(), Durability::Durable, &bytes)?));
+            }
+            let files = CountingFiles::over(Arc::new(OsFiles));
+            watch.each(|| Ok(atomic::replace(&files, ours.path(), Durability::Durable, &bytes)?))?;
+            let counts = files.counts();
+            watch.note_bytes(counts.bytes_written);
+            watch.note_syncs(counts.file_syncs + counts.dir_syncs);
+            Ok(())
+        })
+        .floor(1.0, "write, fdatasync, rename, directory sync", move |watch| {
+            watch.each(|| Ok(replace_by_hand(by_hand.path(), &same)?))
+        })
+        .limit(1.1))
+}
+
+/// A file that is removed when the case is dropped.
+struct Target(PathBuf);
+
+impl Target {
+    // A method, so that closures take the whole: of a field alone they would leave the rest to be dropped early.
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        // When no round was run there is none; anything else the next run shows.
+        let _ = OsFiles.remove(&self.0);
+    }
+}
+
+/// Bytes that no disk can make smaller.
+fn random_bytes(count: u32) -> Vec<u8> {
+    let mut random = SplitMix::new(1);
+    (0..count.div_ceil(8)).flat_map(|_| random.next_u64().to_le_bytes()).collect()
+}

@@ -1,0 +1,111 @@
+//! What a number must be read with: machine, commit, profile, directory, and what syncs cost there.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    protocol::{StepTimes, time_steps},
+    table::time,
+};
+
+/// Where and what is measured.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    cpu: String,
+    cores: usize,
+    commit: String,
+    profile: &'static str,
+    dir: PathBuf,
+    file_system: String,
+    steps: StepTimes,
+}
+
+impl Machine {
+    /// Looks at this machine and times syncs in `dir`.
+    ///
+    /// # Errors
+    /// When no file can be written in `dir`.
+    pub fn look(dir: &Path) -> io::Result<Self> {
+        Ok(Self {
+            cpu: cpu().unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            commit: commit().unwrap_or_else(|| "unknown".to_owned()),
+            profile: if cfg!(debug_assertions) { "debug: these times mean nothing" } else { "release" },
+            dir: dir.to_owned(),
+            file_system: file_system(dir).unwrap_or_else(|| "unknown file system".to_owned()),
+            steps: time_steps(dir)?,
+        })
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "machine    {}, {} cores, {}", self.cpu, self.cores, std::env::consts::OS)?;
+        writeln!(f, "commit     {}, profile {}", self.commit, self.profile)?;
+        writeln!(f, "directory  {} ({})", self.dir.display(), self.file_system)?;
+        write!(
+            f,
+            "there      fdatasync of 4 KiB {}, rename {}, directory sync {}",
+            time(self.steps.sync_nanos),
+            time(self.steps.rename_nanos),
+            time(self.steps.dir_sync_nanos)
+        )
+    }
+}
+
+/// The directory for files of cases that are given none: `tmp` in the target directory, which is on a disk where the
+/// system's directory for temporary files may be memory.
+pub fn default_dir() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    let target = program.ancestors().nth(2).filter(|target| target.is_dir());
+    target.map_or_else(std::env::temp_dir, |target| target.join("tmp"))
+}
+
+/// Creates a directory and those above it.
+///
+/// # Errors
+/// When one of them can't be created.
+#[expect(clippy::disallowed_methods, reason = "where results go need not survive a crash")]
+pub fn create_dir(dir: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(dir)
+}
+
+fn cpu() -> Option<String> {
+    let text = system_text("/proc/cpuinfo")?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// The commit that is checked out where the program runs, and whether files differ from it.
+fn commit() -> Option<String> {
+    let git = |args: &[&str]| {
+        let output = Command::new("git").args(args).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
+    let is_clean = git(&["status", "--porcelain"])?.is_empty();
+    Some(if is_clean { commit } else { format!("{commit} with changes") })
+}
+
+/// The type of the file system that the deepest mount point above `dir` has.
+fn file_system(dir: &Path) -> Option<String> {
+    let dir = dir.canonicalize().ok()?;
+    let mounts = system_text("/proc/self/mounts")?;
+    let mounted = mounts.lines().filter_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        Some((fields.next()?, fields.next()?))
+    });
+    let above = mounted.filter(|(point, _)| dir.starts_with(point));
+    above.max_by_key(|(point, _)| point.len()).map(|(_, kind)| kind.to_owned())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "files of the kernel have no length that `storage::read` could check"
+)]
+fn system_text(path: &str) -> Option<String> {
+    std::fs::read_to_string(path).ok()
+}

@@ -1,0 +1,57 @@
+//! Measures every case against its floor and prints a table; `keepstone-benches [--dir PATH] [FILTER]`.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is what this program is for")]
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use keepstone_benches::{Budget, Verdict, cases, machine, run, table};
+
+const CASE_TIME: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Default)]
+struct Arguments {
+    dir: Option<PathBuf>,
+    filter: Option<String>,
+}
+
+fn main() -> Result<()> {
+    let arguments = parse(std::env::args().skip(1))?;
+    let filter = arguments.filter.unwrap_or_default();
+    let plans: Vec<_> = cases::all().into_iter().filter(|plan| plan.id().contains(&filter)).collect();
+    if plans.is_empty() {
+        // Other programs get the same filter, and it may be meant for one of them.
+        println!("no case has `{filter}` in its name");
+        return Ok(());
+    }
+    let dir = arguments.dir.unwrap_or_else(machine::default_dir);
+    machine::create_dir(&dir).with_context(|| format!("creating {}", dir.display()))?;
+    let machine =
+        machine::Machine::look(&dir).with_context(|| format!("timing syncs in {}", dir.display()))?;
+    println!("{machine}\n");
+
+    let mut results = Vec::new();
+    for plan in plans {
+        eprintln!("{}", plan.id());
+        results.push(run(&mut plan.build(&dir)?, Budget::time(CASE_TIME))?);
+    }
+    println!("{}", table::render(&results));
+    let limited = results.iter().filter(|result| result.limit.is_some()).count();
+    let missed = results.iter().filter(|result| result.verdict() == Verdict::Missed).count();
+    println!("{missed} of {limited} limits missed");
+    Ok(())
+}
+
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Arguments> {
+    let mut arguments = Arguments::default();
+    while let Some(arg) = args.next() {
+        if arg == "--dir" {
+            arguments.dir = Some(args.next().context("--dir needs a path")?.into());
+        } else if arg.starts_with('-') {
+            bail!("unknown option `{arg}`; there is `--dir PATH`, and a filter");
+        } else if arguments.filter.replace(arg).is_some() {
+            bail!("there can be only one filter");
+        }
+    }
+    Ok(arguments)
+}
