@@ -1,7 +1,7 @@
 use std::{any::TypeId, borrow::Cow, collections::HashSet};
 
 use bevy_ecs::{
-    archetype::{Archetype, ArchetypeId},
+    archetype::{Archetype, ArchetypeEntity, ArchetypeId},
     component::{Component, ComponentId, StorageType},
     entity::Entity,
     resource::IsResource,
@@ -225,7 +225,7 @@ impl<'w, 'r> Plan<'w, 'r> {
         debug_assert!(!whole_table || is_whole_table(self.world, archetype), "rows of both go together");
         let entities = match self.world.storages().tables.get(table) {
             Some(table) if whole_table => Cow::Borrowed(table.entities()),
-            _ => archetype.entities().iter().map(|row| row.id()).collect(),
+            _ => archetype.entities().iter().map(ArchetypeEntity::id).collect(),
         };
         let first = self.ordinals.add_archetype(id, entities);
         self.add_table(saved, archetype.len(), &Source::Archetype { id, first, whole_table });
@@ -271,13 +271,12 @@ impl<'w, 'r> Plan<'w, 'r> {
         }
         let name = info.name().to_string();
         let rebuilt = info.relationship_accessor().is_some() || name.starts_with("bevy_ecs::");
-        match self.left_out.iter_mut().find(|left| left.component == name) {
-            Some(left) => left.count += count,
-            None => {
-                let reason = if rebuilt { Reason::Rebuilt } else { Reason::NotRegistered };
-                self.left_out.push(LeftOut::new(name, count, reason));
-            }
+        if let Some(left) = self.left_out.iter_mut().find(|left| left.component == name) {
+            left.count += count;
+            return;
         }
+        let reason = if rebuilt { Reason::Rebuilt } else { Reason::NotRegistered };
+        self.left_out.push(LeftOut::new(name, count, reason));
     }
 
     fn finish(mut self) -> Result<Capture<'w, Entity>, Error> {

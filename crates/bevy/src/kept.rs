@@ -56,13 +56,11 @@ impl Kept {
     /// Puts the rows of a column to what is kept already, and returns the column's number and the number of its first row.
     fn add(&mut self, schema: &ComponentSchema, rows: Vec<KeptRow>) -> Result<(u16, u32), Error> {
         self.check(schema)?;
-        let at = match self.columns.iter().position(|column| column.schema.name == schema.name) {
-            Some(at) => at,
-            None => {
-                self.columns.push(KeptColumn { schema: schema.clone(), rows: Vec::new() });
-                self.columns.len() - 1
-            }
-        };
+        let known = self.columns.iter().position(|column| column.schema.name == schema.name);
+        let at = known.unwrap_or_else(|| {
+            self.columns.push(KeptColumn { schema: schema.clone(), rows: Vec::new() });
+            self.columns.len() - 1
+        });
         let column = self.columns.get_mut(at).expect("found or added above");
         let limit = |needs: usize| Error::Limit {
             what: "kept values of a component",

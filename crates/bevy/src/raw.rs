@@ -3,7 +3,7 @@
 
 use bevy_ecs::{
     change_detection::MaybeLocation,
-    component::{Component, ComponentId},
+    component::{Component, ComponentId, ComponentInfo},
     entity::Entity,
     ptr::OwningPtr,
     storage::TableId,
@@ -103,7 +103,7 @@ impl Moving {
     fn assert_fits(&self, world: &World) {
         let info = world.components().get_info(self.id);
         assert_eq!(
-            info.and_then(|info| info.type_id()),
+            info.and_then(ComponentInfo::type_id),
             Some(self.value_type),
             "component id of another world"
         );

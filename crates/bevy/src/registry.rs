@@ -23,10 +23,12 @@ pub struct Ops {
     pub(crate) id: fn(&World) -> Option<ComponentId>,
     pub(crate) register: fn(&mut World) -> ComponentId,
     pub(crate) capture: CaptureFn,
-    pub(crate) decode: fn(&Column<'_>, usize, &mut dyn Resolve) -> Result<Box<dyn Values>, Error>,
+    pub(crate) decode: DecodeFn,
     /// For relationships: inserts one, running its hooks.
     pub(crate) target: Option<relationship::Ops>,
 }
+
+pub(crate) type DecodeFn = fn(&Column<'_>, usize, &mut dyn Resolve) -> Result<Box<dyn Values>, Error>;
 
 pub(crate) type CaptureFn = for<'w> fn(
     &'w World,

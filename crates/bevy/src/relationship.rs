@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
 use bevy_ecs::{
+    archetype::Archetype,
     entity::Entity,
     relationship::{Relationship, RelationshipSourceCollection, RelationshipTarget},
     world::World,
@@ -38,6 +39,7 @@ pub(crate) fn ops<R: Relationship>() -> registry::Ops {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "has the signature of every component's capture")]
 fn capture<'w, R: Relationship>(
     world: &'w World,
     sources: &[Source],
@@ -56,7 +58,7 @@ fn ordinals<R: Relationship>(world: &World, sources: &[Source], entities: &mut d
     for source in sources {
         match source {
             Source::Archetype { id, first, .. } => {
-                let rows = world.archetypes().get(*id).map_or(0, |archetype| archetype.len());
+                let rows = world.archetypes().get(*id).map_or(0, Archetype::len);
                 ordinals.extend(*first..first.saturating_add(rows));
             }
             Source::Entities(rows) => {

@@ -66,7 +66,7 @@ fn rows_of_archetypes_that_share_a_table_stay_apart() {
     let (mut loaded, _) = check(&world);
     for (position, label, sparse) in loaded.query::<(&Position, &Label, Option<&Sparse>)>().iter(&loaded) {
         let i: u8 = label.0.parse().unwrap();
-        assert_eq!(position.x, f32::from(i));
+        assert_eq!(position.x.to_bits(), f32::from(i).to_bits());
         assert_eq!(sparse.copied(), (i % 2 == 1).then_some(Sparse(i.into())));
     }
 }

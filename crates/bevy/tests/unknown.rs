@@ -115,7 +115,9 @@ fn what_is_kept_follows_its_entities() {
         .map(|(entity, _)| entity)
         .collect();
     assert_eq!((gone.len(), report.entities.len()), (3, 12));
-    gone.into_iter().for_each(|entity| assert!(middle.despawn(entity)));
+    for entity in gone {
+        assert!(middle.despawn(entity));
+    }
     middle.spawn(Label("new".into()));
     let (mut back, _) = load(&through_bytes(&middle.capture(&little).unwrap()), full(), false).unwrap();
     for entity in original

@@ -160,6 +160,7 @@ fn expect(what: &'static str, found: u64, expected: u64) -> Result<(), Error> {
     if found == expected { Ok(()) } else { Err(invalid(what, found, expected)) }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "numbers and literals read better without a reference")]
 pub(crate) fn invalid(what: &'static str, found: impl ToString, expected: impl ToString) -> Error {
     Error::Invalid { what, found: found.to_string(), expected: expected.to_string() }
 }

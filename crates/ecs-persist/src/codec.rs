@@ -166,7 +166,7 @@ impl<T: Plain> Codec<T> for AsPlain {
         else {
             return Err(mismatch::<T>(column, &plain_text::<T>()));
         };
-        if *layout != OwnedLayout::from(&T::LAYOUT) {
+        if *layout != T::LAYOUT {
             return Err(mismatch::<T>(column, &plain_text::<T>()));
         }
         Ok(collect_rows(pieces, rows)?)

@@ -57,13 +57,11 @@ impl<'a> WorldDoc<'a> {
     /// As [`WorldDoc::decode`].
     pub fn decode_named<R: ReadAt>(reader: &'a Reader<R>, name: &str) -> Result<Self, Error> {
         let worlds = list_worlds(reader)?;
-        match worlds.iter().find(|entry| entry.name == name) {
-            Some(entry) => Self::decode(reader, entry.world),
-            None => {
-                let names: Vec<&str> = worlds.iter().map(|entry| entry.name.as_str()).collect();
-                Err(Error::NoWorld { world: format!("{name:?}"), found: format!("{names:?}") })
-            }
+        if let Some(entry) = worlds.iter().find(|entry| entry.name == name) {
+            return Self::decode(reader, entry.world);
         }
+        let names: Vec<&str> = worlds.iter().map(|entry| entry.name.as_str()).collect();
+        Err(Error::NoWorld { world: format!("{name:?}"), found: format!("{names:?}") })
     }
 
     /// Reads world `world` of a container; the only one is world 0. What lies uncompressed in memory is borrowed.

@@ -1,5 +1,9 @@
 //! What a world's bytes are, and what happens when they are not.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(
+    clippy::field_reassign_with_default,
+    reason = "options that can grow have no literal outside their crate"
+)]
 
 mod damage;
 mod golden;

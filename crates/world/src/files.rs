@@ -266,7 +266,7 @@ fn spawn<M, W: EcsWorld<M>>(
         Some(registry) => registry,
         None => W::derived_registry()?,
     };
-    let limits = options.limits.clone().unwrap_or_else(|| Limits::for_file_len(bytes.len() as u64));
+    let limits = options.limits.unwrap_or_else(|| Limits::for_file_len(bytes.len() as u64));
     let decoded_max = limits.decoded_max;
     let reader = Reader::open(bytes, limits).map_err(keepstone_ecs_persist::Error::from)?;
     let doc = WorldDoc::decode(&reader, 0)?;

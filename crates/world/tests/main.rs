@@ -1,5 +1,9 @@
 //! Worlds in files, on disks that fail and disks that lose power.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(
+    clippy::field_reassign_with_default,
+    reason = "options that can grow have no literal outside their crate"
+)]
 
 mod crash;
 mod faults;

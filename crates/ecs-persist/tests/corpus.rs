@@ -1,0 +1,49 @@
+//! Replays the inputs on which this crate was fuzzed, and mutates them. `fuzz/README.md` says how to look for more.
+
+mod columns;
+#[path = "../../format/tests/corpus/mutate.rs"]
+mod mutate;
+mod rows;
+
+use mutate::{Random, mutate, replay, storm};
+
+/// Mutates the bytes of the file, which its checksums catch, or what its sections hold, which they don't.
+fn forge_world(random: &mut Random, bytes: &mut Vec<u8>, other: &[u8]) {
+    let Some(mut sections) = columns::sections(bytes).filter(|_| random.below(8) != 0) else {
+        return mutate(random, bytes, other);
+    };
+    let others = columns::sections(other).unwrap_or_default();
+    for _ in 0..=random.below(2) {
+        let at = random.below(sections.len());
+        let Some(section) = sections.get_mut(at) else { break };
+        match random.below(16) {
+            0 => drop(sections.remove(at)),
+            1 => section.instance = section.instance.wrapping_add(1) & 0x3_0003,
+            2 => section.id = 0x10 + u32::try_from(random.below(9)).unwrap(),
+            3 => {
+                let Some(copied) = others.get(random.below(others.len())) else { continue };
+                section.payload.clone_from(&copied.payload);
+            }
+            _ => {
+                let copied =
+                    others.get(random.below(others.len())).map_or(&[][..], |section| &section.payload);
+                mutate(random, &mut section.payload, copied);
+            }
+        }
+    }
+    *bytes = columns::sealed(&sections);
+}
+
+#[test]
+fn worlds_are_read_or_refused_and_written_again_equal() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/columns");
+    let corpus = replay(folder, columns::check);
+    storm("columns", &corpus, 20_000, columns::check, forge_world);
+}
+
+#[test]
+fn rows_are_read_or_refused() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/rows");
+    let corpus = replay(folder, rows::check);
+    storm("rows", &corpus, 20_000, rows::check, mutate);
+}
