@@ -1,5 +1,7 @@
 use std::io::{self, Read, Write};
 
+use crate::Error;
+
 /// Computes CRC-32/ISO-HDLC (polynomial 0x04C11DB7, reflected): the CRC-32 of zlib.
 pub fn crc32(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
@@ -155,6 +157,14 @@ impl Seed {
         hasher.update(bytes);
         hasher.finalize()
     }
+}
+
+/// Answers [`Error::Checksum`] when the checksum that is written down is not that of the bytes.
+pub(crate) fn check_crc(what: &'static str, offset: u64, expected: u32, found: u32) -> Result<(), Error> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::Checksum { what, offset, expected: expected.into(), found: found.into() })
 }
 
 /// Computes the CRC-32 of the epoch and the fields of a chunk header or raw header.

@@ -1,9 +1,8 @@
 use crate::checksum::{Seed, frame_crc};
 use crate::limits::CHUNK_LEN_MAX;
 use crate::wire::{Input, Record, pad};
-use crate::{Error, SectionId};
+use crate::{Error, SectionId, filter};
 
-const MAGIC: [u8; 4] = *b"KCHK";
 const LAST: u8 = 1;
 
 /// What a container's chunk table says of one chunk, or of one piece of a raw section.
@@ -69,9 +68,24 @@ impl ChunkEntry {
             Some("a chunk with a codec is not smaller than its content")
         } else if self.filter == 0 && self.filter_parameter != 0 {
             Some("a chunk without a filter has a filter parameter")
+        } else if filter::is_parameter_wrong(self.filter, self.filter_parameter) {
+            Some("a byte shuffle has an element of fewer than 2 or more than 255 bytes")
         } else {
             None
         }
+    }
+
+    /// Whether the payload is what it decodes to.
+    pub(crate) fn is_verbatim(&self) -> bool {
+        self.codec == 0 && self.filter == 0
+    }
+
+    pub(crate) fn decoded_len(&self) -> usize {
+        usize::try_from(self.decoded_len).expect("a chunk has at most CHUNK_LEN_MAX bytes")
+    }
+
+    pub(crate) fn stored_len(&self) -> usize {
+        usize::try_from(self.stored_len).expect("a payload is not longer than its chunk")
     }
 
     /// Bytes of the chunk in the file: header, payload and padding.
@@ -93,6 +107,7 @@ pub(crate) struct ChunkHeader {
 
 impl ChunkHeader {
     pub(crate) const LEN: usize = 40;
+    pub(crate) const MAGIC: [u8; 4] = *b"KCHK";
 
     pub(crate) fn seed(&self, epoch: u64) -> Seed {
         Seed { epoch, id: self.id.0, instance: self.instance, index: self.index }
@@ -102,7 +117,7 @@ impl ChunkHeader {
         let entry = &self.entry;
         debug_assert_eq!(entry.broken_rule(), None, "a writer keeps the rules of chunks");
         let record = Record::<{ Self::LEN }>::new()
-            .put(MAGIC)
+            .put(Self::MAGIC)
             .put(self.id.0.to_le_bytes())
             .put(self.instance.to_le_bytes())
             .put(self.index.to_le_bytes())
@@ -120,8 +135,8 @@ impl ChunkHeader {
     pub(crate) fn decode(bytes: &[u8], epoch: u64, offset: u64) -> Result<Self, Error> {
         let mut input = Input::at("chunk header", bytes, offset);
         let start = input.clone();
-        check_frame(&mut input.clone(), MAGIC, "chunk header", epoch)?;
-        input.take(MAGIC.len())?;
+        check_frame(&mut input.clone(), Self::MAGIC, "chunk header", epoch)?;
+        input.take(Self::MAGIC.len())?;
         let (id, instance, index) = (SectionId(input.u32()?), input.u32()?, input.u32()?);
         let (codec, filter, flags) = (input.u8()?, input.u8()?, input.u8()?);
         input.zeros(1)?;
@@ -149,7 +164,7 @@ pub(crate) struct RawHeader {
 
 impl RawHeader {
     pub(crate) const LEN: usize = 40;
-    const MAGIC: [u8; 4] = *b"KRAW";
+    pub(crate) const MAGIC: [u8; 4] = *b"KRAW";
 
     pub(crate) fn encode(&self, epoch: u64) -> [u8; Self::LEN] {
         let record = Record::<{ Self::LEN }>::new()

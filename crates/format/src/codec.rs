@@ -1,4 +1,11 @@
-use crate::Error;
+mod lz4;
+mod zstd;
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::chunk::ChunkEntry;
+use crate::filter::Filter;
+use crate::{Error, SectionOptions};
 
 /// How the payload of a chunk is stored.
 #[non_exhaustive]
@@ -10,6 +17,8 @@ pub enum Codec {
     /// which features happen to be on.
     #[default]
     Lz4,
+    /// zstd frames, at the level of [`SectionOptions::zstd_level`]. Not on wasm32.
+    Zstd,
 }
 
 impl Codec {
@@ -18,6 +27,7 @@ impl Codec {
         match self {
             Self::None => 0,
             Self::Lz4 => 1,
+            Self::Zstd => 2,
         }
     }
 
@@ -26,6 +36,7 @@ impl Codec {
         match id {
             0 => Some(Self::None),
             1 => Some(Self::Lz4),
+            2 => Some(Self::Zstd),
             _ => None,
         }
     }
@@ -35,6 +46,7 @@ impl Codec {
         match self {
             Self::None => "none",
             Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
         }
     }
 
@@ -43,6 +55,7 @@ impl Codec {
         match self {
             Self::None => true,
             Self::Lz4 => cfg!(feature = "lz4"),
+            Self::Zstd => cfg!(all(feature = "zstd", not(target_arch = "wasm32"))),
         }
     }
 
@@ -58,100 +71,172 @@ impl Codec {
 /// Encodes chunks, reusing its memory.
 #[derive(Default)]
 pub(crate) struct Encoder {
+    filtered: Vec<u8>,
     encoded: Vec<u8>,
     lz4: lz4::State,
+    zstd: zstd::Encoder,
 }
 
 impl Encoder {
-    /// Encodes a chunk; `None` when that doesn't make it smaller.
-    pub(crate) fn encode(&mut self, codec: Codec, chunk: &[u8]) -> Result<Option<&[u8]>, Error> {
-        let len = match codec {
-            Codec::None => return Ok(None),
-            Codec::Lz4 => lz4::encode(chunk, &mut self.encoded, &mut self.lz4)?,
+    /// Encodes a chunk; what its checksum is stays open. `None` when it is best stored as it is.
+    pub(crate) fn encode<'a>(
+        &'a mut self,
+        options: SectionOptions,
+        chunk: &'a [u8],
+    ) -> Result<Option<(ChunkEntry, &'a [u8])>, Error> {
+        let bytes = match options.filter {
+            Filter::None => chunk,
+            Filter::Shuffle { width } => {
+                make_room(&mut self.filtered, chunk.len())?;
+                let room = self.filtered.get_mut(..chunk.len()).unwrap_or_default();
+                crate::filter::shuffle(width.into(), chunk, room);
+                room
+            }
         };
-        Ok(len.filter(|&len| len < chunk.len()).and_then(|len| self.encoded.get(..len)))
+        let len = match options.codec {
+            Codec::None if options.filter == Filter::None => None,
+            Codec::None => return Ok(Some((entry(options, bytes.len(), chunk.len()), bytes))),
+            Codec::Lz4 => lz4::encode(bytes, &mut self.encoded, &mut self.lz4)?,
+            Codec::Zstd => self.zstd.encode(bytes, options.zstd_level, &mut self.encoded)?,
+        };
+        let payload = len.filter(|&len| len < chunk.len()).and_then(|len| self.encoded.get(..len));
+        Ok(payload.map(|payload| (entry(options, payload.len(), chunk.len()), payload)))
     }
 }
 
-/// Appends what the payload of the chunk at `offset` decodes to: exactly `decoded_len` bytes, which the
-/// caller has checked against the limits.
-pub(crate) fn decode(
-    id: u8,
+fn entry(options: SectionOptions, stored_len: usize, decoded_len: usize) -> ChunkEntry {
+    let len = |len| u32::try_from(len).expect("a chunk has at most CHUNK_LEN bytes");
+    let entry = ChunkEntry::new(len(stored_len), len(decoded_len), 0, options.codec.id());
+    ChunkEntry { filter: options.filter.id(), filter_parameter: options.filter.parameter(), ..entry }
+}
+
+/// Makes `buf` at least `len` bytes long, whatever they are.
+fn make_room(buf: &mut Vec<u8>, len: usize) -> Result<(), Error> {
+    if let Some(more) = len.checked_sub(buf.len()) {
+        let no_memory = |_| Error::OutOfMemory { what: "chunk", bytes: len as u64 };
+        buf.try_reserve(more).map_err(no_memory)?;
+        buf.resize(len, 0);
+    }
+    Ok(())
+}
+
+/// Decodes chunks, reusing its memory.
+#[derive(Default)]
+pub(crate) struct Decoder {
+    filtered: Vec<u8>,
+    zstd: zstd::Decoder,
+}
+
+impl Decoder {
+    /// Appends what the payload of the chunk at `offset` decodes to, which is at most 16 MiB. On an error
+    /// `out` is as it was.
+    pub(crate) fn append(
+        &mut self,
+        entry: &ChunkEntry,
+        payload: &[u8],
+        offset: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        if entry.is_verbatim() {
+            out.extend_from_slice(payload);
+            return Ok(());
+        }
+        let (start, len) = (out.len(), entry.decoded_len());
+        make_room(out, start + len)?;
+        let room = out.get_mut(start..).unwrap_or_default();
+        let result = self.decode(entry, payload, offset, room);
+        if result.is_err() {
+            out.truncate(start);
+        }
+        result
+    }
+
+    /// Makes `out` what the payload of the chunk at `offset` decodes to.
+    pub(crate) fn replace(
+        &mut self,
+        entry: &ChunkEntry,
+        payload: &[u8],
+        offset: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        out.truncate(entry.decoded_len());
+        make_room(out, entry.decoded_len())?;
+        self.decode(entry, payload, offset, out)
+    }
+
+    /// Fills `room`, which is as long as the chunk says.
+    fn decode(
+        &mut self,
+        entry: &ChunkEntry,
+        payload: &[u8],
+        offset: u64,
+        room: &mut [u8],
+    ) -> Result<(), Error> {
+        let Some(codec) = Codec::from_id(entry.codec) else {
+            return Err(Error::UnknownCodec { id: entry.codec, offset });
+        };
+        let Some(filter) = Filter::from_parts(entry.filter, entry.filter_parameter) else {
+            return Err(Error::UnknownFilter { id: entry.filter, offset });
+        };
+        codec.check_built()?;
+        let Filter::Shuffle { width } = filter else {
+            return decode_codec(&mut self.zstd, codec, payload, offset, room);
+        };
+        if codec == Codec::None {
+            crate::filter::unshuffle(width.into(), payload, room);
+            return Ok(());
+        }
+        make_room(&mut self.filtered, room.len())?;
+        let filtered = self.filtered.get_mut(..room.len()).unwrap_or_default();
+        decode_codec(&mut self.zstd, codec, payload, offset, filtered)?;
+        crate::filter::unshuffle(width.into(), filtered, room);
+        Ok(())
+    }
+}
+
+fn decode_codec(
+    zstd: &mut zstd::Decoder,
+    codec: Codec,
     payload: &[u8],
-    decoded_len: u32,
     offset: u64,
-    out: &mut Vec<u8>,
+    room: &mut [u8],
 ) -> Result<(), Error> {
-    let Some(codec) = Codec::from_id(id) else {
-        return Err(Error::UnknownCodec { id, offset });
-    };
-    let start = out.len();
     let is_whole = match codec {
         Codec::None => {
-            out.extend_from_slice(payload);
-            true
+            let is_whole = payload.len() == room.len();
+            if is_whole {
+                room.copy_from_slice(payload);
+            }
+            is_whole
         }
-        Codec::Lz4 => lz4::decode(payload, decoded_len, out)?,
+        Codec::Lz4 => lz4::decode(payload, room),
+        Codec::Zstd => zstd.decode(payload, room)?,
     };
-    if is_whole && (out.len() - start) as u64 == u64::from(decoded_len) {
+    if is_whole {
         return Ok(());
     }
-    out.truncate(start);
-    Err(Error::Codec { codec: codec.name(), offset, decoded_len: decoded_len.into() })
+    Err(Error::Codec { codec: codec.name(), offset, decoded_len: room.len() as u64 })
 }
 
-#[cfg(feature = "lz4")]
-mod lz4 {
-    use lz4_flex::block::{
-        CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size,
-    };
+/// Decoders that nobody uses at the moment: as many as there were readers at one time.
+#[derive(Default)]
+pub(crate) struct Decoders(Mutex<Vec<Decoder>>);
 
-    use crate::Error;
-
-    /// Made when the first chunk is encoded. The table is always the large one: which one is used changes
-    /// the bytes, so it must not depend on the chunks before.
-    #[derive(Default)]
-    pub(super) struct State(Option<CompressTable>);
-
-    /// Encodes to the start of `encoded` and returns how many bytes that took.
-    pub(super) fn encode(
-        chunk: &[u8],
-        encoded: &mut Vec<u8>,
-        state: &mut State,
-    ) -> Result<Option<usize>, Error> {
-        let room = get_maximum_output_size(chunk.len());
-        if let Some(more) = room.checked_sub(encoded.len()) {
-            let no_memory = |_| Error::OutOfMemory { what: "encoded chunk", bytes: room as u64 };
-            encoded.try_reserve(more).map_err(no_memory)?;
-            encoded.resize(room, 0);
-        }
-        let table = state.0.get_or_insert_with(CompressTable::large);
-        Ok(compress_into_with_table(chunk, encoded, table).ok())
-    }
-
-    /// Appends what the payload decodes to and answers whether that was `decoded_len` bytes.
-    pub(super) fn decode(payload: &[u8], decoded_len: u32, out: &mut Vec<u8>) -> Result<bool, Error> {
-        let (start, len) = (out.len(), usize::try_from(decoded_len).unwrap_or(usize::MAX));
-        let no_memory = |_| Error::OutOfMemory { what: "decoded chunk", bytes: decoded_len.into() };
-        out.try_reserve(len).map_err(no_memory)?;
-        out.resize(start + len, 0);
-        let room = out.get_mut(start..).unwrap_or_default();
-        Ok(decompress_into(payload, room).is_ok_and(|written| written == len))
+impl Decoders {
+    /// Calls `use_it` with a decoder that is nobody else's.
+    pub(crate) fn with<T>(&self, use_it: impl FnOnce(&mut Decoder) -> T) -> T {
+        // A decoder is put back only after it was used to the end, so a panic leaves nothing behind.
+        let idle = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = idle().pop();
+        let mut decoder = taken.unwrap_or_default();
+        let answer = use_it(&mut decoder);
+        idle().push(decoder);
+        answer
     }
 }
 
-#[cfg(not(feature = "lz4"))]
-mod lz4 {
-    use crate::{Codec, Error};
-
-    #[derive(Default)]
-    pub(super) struct State;
-
-    pub(super) fn encode(_: &[u8], _: &mut Vec<u8>, _: &mut State) -> Result<Option<usize>, Error> {
-        Codec::Lz4.check_built().map(|()| None)
-    }
-
-    pub(super) fn decode(_: &[u8], _: u32, _: &mut Vec<u8>) -> Result<bool, Error> {
-        Codec::Lz4.check_built().map(|()| false)
+impl std::fmt::Debug for Decoders {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decoders").finish_non_exhaustive()
     }
 }

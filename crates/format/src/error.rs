@@ -83,7 +83,10 @@ pub enum Error {
         bytes: u64,
     },
     /// The codec is known but not part of this build.
-    #[error("the {codec} codec is not built in; enable the feature `{feature}` of keepstone-format")]
+    #[error(
+        "the {codec} codec is not built in; enable the feature `{feature}` of keepstone-format{}",
+        except_wasm(feature)
+    )]
     CodecNotBuilt {
         /// The codec's name.
         codec: &'static str,
@@ -155,6 +158,9 @@ pub enum Error {
     /// An earlier section failed, or was dropped before its `finish`.
     #[error("an earlier section of this container was not finished; write the container again")]
     Poisoned,
+    /// An earlier part of a stream could not be read, and what comes behind it is not known.
+    #[error("an earlier part of this stream could not be read; open it again from its start")]
+    StreamFailed,
     /// The writer or the source failed.
     #[error("{op} failed")]
     Io {
@@ -184,9 +190,14 @@ impl Error {
             Self::Limit { .. } | Self::OutOfMemory { .. } => Kind::Limit,
             Self::CodecNotBuilt { .. } | Self::DuplicateSection { .. } | Self::Misuse { .. } => Kind::Misuse,
             Self::MissingSection { .. } => Kind::NotFound,
-            Self::Poisoned => Kind::Poisoned,
+            Self::Poisoned | Self::StreamFailed => Kind::Poisoned,
             Self::Io { source, .. } => io_kind(source),
         }
+    }
+
+    /// Whether the bytes are whole and another build of this crate can read them.
+    pub(crate) fn is_of_build(&self) -> bool {
+        matches!(self, Self::CodecNotBuilt { .. } | Self::UnknownCodec { .. } | Self::UnknownFilter { .. })
     }
 
     /// Turns the error into one that an [`io::Write`] may return.
@@ -244,6 +255,10 @@ fn io_kind(source: &io::Error) -> Kind {
 
 fn remedy(found: u32, newest: u32) -> &'static str {
     if found > newest { "; update the program" } else { "" }
+}
+
+fn except_wasm(feature: &str) -> &'static str {
+    if feature == "zstd" { " (not there on wasm32)" } else { "" }
 }
 
 /// Numbers from 0x80 up are private: no newer build knows them.

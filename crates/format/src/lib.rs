@@ -2,7 +2,8 @@
 //!
 //! A container is a header, sections and a footer. Every byte is covered by a checksum or must be zero;
 //! every length is checked before memory is reserved for it. It is written front to back by [`Writer`] to
-//! anything that takes bytes and read by [`Reader`] from anything that can be read anywhere. What the
+//! anything that takes bytes and read by [`Reader`] from anything that can be read anywhere, or by
+//! [`StreamReader`] as it comes; [`salvage`](salvage()) keeps what is left of a damaged one. What the
 //! sections hold is the matter of other crates; so are files, clocks and schemas: this crate opens no file.
 //!
 //! The bytes are specified in [`FORMAT.md`](https://github.com/keepstone-rs/keepstone/blob/main/crates/format/FORMAT.md);
@@ -36,6 +37,8 @@
 //!
 //! - `lz4` (default): the LZ4 codec. Without it, writing with [`Codec::Lz4`] and reading an LZ4 chunk is
 //!   [`Error::CodecNotBuilt`].
+//! - `zstd` (default): the zstd codec, which needs a C compiler to build. Without it, and on wasm32 whatever
+//!   the features, [`Codec::Zstd`] is the same error.
 #![deny(unsafe_code)]
 
 mod checksum;
@@ -43,6 +46,7 @@ mod chunk;
 mod codec;
 mod detect;
 mod error;
+mod filter;
 mod head;
 mod header;
 mod id;
@@ -50,10 +54,13 @@ mod kind;
 mod layout;
 pub mod limits;
 mod metadata;
+mod options;
 pub mod plain;
 mod read_at;
 mod reader;
+mod salvage;
 mod section;
+mod stream;
 mod trailer;
 pub mod wire;
 mod writer;
@@ -63,15 +70,19 @@ pub use chunk::ChunkEntry;
 pub use codec::Codec;
 pub use detect::{Format, detect};
 pub use error::{Error, FirstBytes};
+pub use filter::Filter;
 pub use head::Head;
 pub use header::{Header, MAGIC, MAJOR, MINOR};
 pub use id::{FileKind, SectionId};
 pub use kind::Kind;
 pub use limits::Limits;
 pub use metadata::{Metadata, tag};
+pub use options::SectionOptions;
 pub use read_at::{ReadAt, Seeking};
 pub use reader::{Chunks, Reader, VerifyReport};
+pub use salvage::{SalvageReport, Salvaged, SalvagedSection, salvage};
 pub use section::{Section, SectionLayout};
+pub use stream::{StreamPart, StreamReader};
 pub use writer::{CodedWriter, RawWriter, Writer, WriterOptions, Written};
 
 /// The example of the README is a test.

@@ -5,16 +5,21 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::chunk::ChunkEntry;
+use crate::codec::Decoders;
 use crate::head::Head;
 use crate::limits::{SECTIONS_MAX, TAIL_LEN_MAX};
 use crate::metadata::TAIL;
 use crate::section::{Section, SectionLayout, Tables};
 use crate::trailer::Trailer;
 use crate::wire::{Input, pad};
-use crate::{Codec, Error, Header, Limits, Metadata, ReadAt, SectionId};
+use crate::{Error, Header, Limits, Metadata, ReadAt, SectionId};
 
 pub use chunks::Chunks;
 pub use verify::VerifyReport;
+
+/// What errors call a footer that is too long.
+pub(crate) const TABLES_LIMIT: &str =
+    "bytes of a container's tables (raise Limits::decoded_max if the source is trusted)";
 
 /// Reads one container from anything that can be read anywhere.
 ///
@@ -32,6 +37,7 @@ pub struct Reader<R> {
     trailer: Trailer,
     tables: Tables,
     by_name: BTreeMap<(SectionId, u32), usize>,
+    decoders: Decoders,
 }
 
 impl<R: ReadAt> Reader<R> {
@@ -49,7 +55,7 @@ impl<R: ReadAt> Reader<R> {
         for (index, section) in tables.sections.iter().enumerate() {
             by_name.insert((section.id, section.instance), index);
         }
-        Ok(Self { source, limits, head, tail, trailer, tables, by_name })
+        Ok(Self { source, limits, head, tail, trailer, tables, by_name, decoders: Decoders::default() })
     }
 
     /// Returns the header.
@@ -145,7 +151,7 @@ impl<R: ReadAt> Reader<R> {
     ///
     /// Those of [`Reader::read_into`].
     pub fn read(&self, section: &Section) -> Result<Cow<'_, [u8]>, Error> {
-        let is_stored = self.chunk_entries(section).iter().all(|chunk| chunk.codec == Codec::None.id());
+        let is_stored = self.chunk_entries(section).iter().all(ChunkEntry::is_verbatim);
         let is_contiguous = section.layout == SectionLayout::Raw || section.chunk_count == 1;
         let can_borrow = self.source.borrow(section.offset, 0).is_some();
         if is_stored && is_contiguous && can_borrow {
@@ -208,7 +214,7 @@ impl<R: ReadAt> Reader<R> {
 }
 
 /// Returns `len` bytes from `offset` on, lent by the source or read into `buf`.
-fn bytes_at<'s, R: ReadAt>(
+pub(crate) fn bytes_at<'s, R: ReadAt + ?Sized>(
     source: &'s R,
     offset: u64,
     len: usize,
@@ -222,7 +228,12 @@ fn bytes_at<'s, R: ReadAt>(
 }
 
 /// Makes `buf` the `len` bytes from `offset` on.
-fn fill<R: ReadAt>(source: &R, offset: u64, len: usize, buf: &mut Vec<u8>) -> Result<(), Error> {
+pub(crate) fn fill<R: ReadAt + ?Sized>(
+    source: &R,
+    offset: u64,
+    len: usize,
+    buf: &mut Vec<u8>,
+) -> Result<(), Error> {
     buf.truncate(len);
     let more = len - buf.len();
     buf.try_reserve(more)
@@ -270,11 +281,7 @@ fn read_trailer<R: ReadAt>(source: &R, header: &Header, limits: &Limits) -> Resu
     if trailer.footer_offset.checked_add(footer_len) != Some(offset) {
         return Err(invalid("the tables and the tail don't add up to the footer"));
     }
-    limit(
-        "bytes of a container's tables (raise Limits::decoded_max if the source is trusted)",
-        tables_len,
-        limits.decoded_max,
-    )?;
+    limit(TABLES_LIMIT, tables_len, limits.decoded_max)?;
     Ok(trailer)
 }
 

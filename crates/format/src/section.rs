@@ -152,7 +152,7 @@ impl Section {
     }
 
     /// The span that a raw section of this offset and length has.
-    fn raw_span(&self) -> Option<u64> {
+    pub(crate) fn raw_span(&self) -> Option<u64> {
         let payload_end = self.raw_payload_offset().checked_add(self.decoded_len)?;
         let crcs = payload_end.checked_add(pad(payload_end, 8))?;
         let end = crcs.checked_add(4 * (u64::from(self.chunk_count) + 1))?;
@@ -169,7 +169,7 @@ pub(crate) struct Tables {
 
 impl Tables {
     /// What the tables begin with.
-    const MAGIC: [u8; 8] = *b"KFOOTER\n";
+    pub(crate) const MAGIC: [u8; 8] = *b"KFOOTER\n";
 
     /// Bytes of the tables and their magic. The counts come from a trailer.
     pub(crate) fn len(section_count: u32, chunk_count: u32) -> u64 {

@@ -1,11 +1,12 @@
 mod coded;
+mod copy;
 mod pieces;
 mod raw;
 
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use crate::chunk::ChunkEntry;
+use crate::chunk::{ChunkEntry, ChunkHeader};
 use crate::codec::Encoder;
 use crate::head::Head;
 use crate::limits::{SECTIONS_MAX, TAIL_LEN_MAX};
@@ -13,7 +14,7 @@ use crate::metadata::TAIL;
 use crate::section::{Section, SectionLayout, Tables};
 use crate::trailer::Trailer;
 use crate::wire::pad;
-use crate::{Codec, Error, FileKind, Header, Metadata, SectionId};
+use crate::{Codec, Error, FileKind, Header, Metadata, SectionId, SectionOptions};
 
 pub use coded::CodedWriter;
 pub(crate) use raw::ARRAY_INDEX;
@@ -34,17 +35,26 @@ pub struct WriterOptions {
     pub head: Metadata,
     /// How coded sections are stored.
     pub codec: Codec,
+    /// How hard zstd tries: see [`SectionOptions::zstd_level`].
+    pub zstd_level: u8,
 }
 
 impl WriterOptions {
     /// Starts with no store, epoch 0, no head metadata and the default codec.
     pub fn new(kind: FileKind) -> Self {
-        Self { kind, store_id: [0; 16], epoch: 0, head: Metadata::new(), codec: Codec::default() }
+        let SectionOptions { codec, zstd_level, .. } = SectionOptions::new(Codec::default());
+        Self { kind, store_id: [0; 16], epoch: 0, head: Metadata::new(), codec, zstd_level }
     }
 
     /// Sets the codec.
     pub fn codec(mut self, codec: Codec) -> Self {
         self.codec = codec;
+        self
+    }
+
+    /// Sets how hard zstd tries, 1 to 19.
+    pub fn zstd_level(mut self, level: u8) -> Self {
+        self.zstd_level = level;
         self
     }
 
@@ -103,7 +113,7 @@ pub struct Written {
 pub struct Writer<W> {
     out: Out<W>,
     epoch: u64,
-    codec: Codec,
+    section_options: SectionOptions,
     digest: crc64fast::Digest,
     tables: Tables,
     seen: BTreeSet<(SectionId, u32)>,
@@ -118,11 +128,12 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     ///
-    /// [`Error::CodecNotBuilt`], [`Error::Limit`] or [`Error::Invalid`] for head metadata that breaks a
-    /// rule, [`Error::Io`].
+    /// [`Error::CodecNotBuilt`], [`Error::Misuse`] for a level that zstd doesn't have, [`Error::Limit`] or
+    /// [`Error::Invalid`] for head metadata that breaks a rule, [`Error::Io`].
     #[expect(clippy::needless_pass_by_value, reason = "options are made for one container")]
     pub fn new(out: W, options: WriterOptions) -> Result<Self, Error> {
-        options.codec.check_built()?;
+        let section_options = SectionOptions::new(options.codec).zstd_level(options.zstd_level);
+        section_options.check()?;
         let header = Header::new(options.kind, options.store_id, options.epoch, 0);
         let head = Head::encode(header, &options.head)?;
         let mut out = Out { inner: out, offset: 0 };
@@ -132,7 +143,7 @@ impl<W: Write> Writer<W> {
         Ok(Self {
             out,
             epoch: options.epoch,
-            codec: options.codec,
+            section_options,
             digest,
             tables: Tables::default(),
             seen: BTreeSet::new(),
@@ -142,9 +153,20 @@ impl<W: Write> Writer<W> {
         })
     }
 
+    /// Returns how coded sections are stored that are written without options of their own.
+    pub fn section_options(&self) -> SectionOptions {
+        self.section_options
+    }
+
     /// Returns how many bytes were written so far.
     pub fn bytes(&self) -> u64 {
         self.out.offset
+    }
+
+    /// Returns the writer inside. What was written is not a container, but [`salvage`](crate::salvage())
+    /// finds the sections in it.
+    pub fn into_inner(self) -> W {
+        self.out.inner
     }
 
     /// Writes the footer, flushes, and returns the writer inside and what was written.
@@ -219,6 +241,21 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
+    /// The header of the chunk that is next, without the checksum of its payload.
+    fn next_header(&self, entry: ChunkEntry, is_last: bool) -> Result<ChunkHeader, Error> {
+        let open = self.open.ok_or(Error::Poisoned)?;
+        Ok(ChunkHeader { id: open.id, instance: open.instance, index: open.chunk_count, is_last, entry })
+    }
+
+    /// Writes one chunk whose payload is in one piece.
+    fn put_payload(&mut self, mut header: ChunkHeader, payload: &[u8]) -> Result<(), Error> {
+        header.entry.payload_crc = header.seed(self.epoch).crc(payload);
+        self.out.put(&header.encode(self.epoch))?;
+        self.out.put(payload)?;
+        self.out.pad(8)?;
+        self.push_chunk(header.entry)
+    }
+
     fn push_chunk(&mut self, entry: ChunkEntry) -> Result<(), Error> {
         let needs = self.tables.chunks.len() as u64 + 1;
         if needs > u32::MAX.into() {
@@ -250,7 +287,7 @@ impl<W: Write> Writer<W> {
 impl<W> std::fmt::Debug for Writer<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut debug = f.debug_struct("Writer");
-        debug.field("codec", &self.codec).field("bytes", &self.out.offset);
+        debug.field("section_options", &self.section_options).field("bytes", &self.out.offset);
         debug.field("sections", &self.tables.sections.len()).finish_non_exhaustive()
     }
 }

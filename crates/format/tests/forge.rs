@@ -14,6 +14,7 @@ pub(crate) const MAGIC: usize = 8;
 pub(crate) struct Piece {
     pub(crate) codec: u8,
     pub(crate) filter: u8,
+    pub(crate) parameter: u16,
     pub(crate) decoded_len: u32,
     pub(crate) payload: Vec<u8>,
 }
@@ -24,7 +25,7 @@ impl Piece {
     }
 
     pub(crate) fn coded(codec: u8, decoded_len: u32, payload: &[u8]) -> Self {
-        Self { codec, filter: 0, decoded_len, payload: payload.to_vec() }
+        Self { codec, filter: 0, parameter: 0, decoded_len, payload: payload.to_vec() }
     }
 }
 
@@ -64,8 +65,12 @@ impl Forged {
 
 /// A file with coded sections of several chunks, a raw one, empty ones, metadata and an epoch.
 pub(crate) fn sample() -> Forged {
+    sample_of_epoch(5)
+}
+
+pub(crate) fn sample_of_epoch(epoch: u64) -> Forged {
     forge(
-        5,
+        epoch,
         &[
             Part::Coded(
                 1,
@@ -180,7 +185,8 @@ fn put_coded(
         header.extend([piece.codec, piece.filter, u8::from(index + 1 == pieces.len()), 0]);
         header.extend(len32(&piece.payload).to_le_bytes());
         header.extend(piece.decoded_len.to_le_bytes());
-        header.extend([0; 4]);
+        header.extend(piece.parameter.to_le_bytes());
+        header.extend([0; 2]);
         header.extend(crc.to_le_bytes());
         header.extend([0; 4]);
         reseal_frame(epoch, &mut header);
@@ -190,7 +196,8 @@ fn put_coded(
         chunks.extend(len32(&piece.payload).to_le_bytes());
         chunks.extend(piece.decoded_len.to_le_bytes());
         chunks.extend(crc.to_le_bytes());
-        chunks.extend([piece.codec, piece.filter, 0, 0]);
+        chunks.extend([piece.codec, piece.filter]);
+        chunks.extend(piece.parameter.to_le_bytes());
         decoded += u64::from(piece.decoded_len);
     }
     decoded

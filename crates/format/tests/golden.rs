@@ -1,12 +1,16 @@
 //! Files that were put together from FORMAT.md by a program that shares no code with this crate.
 
 use keepstone_format::{
-    Codec, FileKind, Limits, Metadata, Reader, SectionId, SectionLayout, Writer, WriterOptions, detect,
+    Codec, FileKind, Filter, Limits, Metadata, Reader, SectionId, SectionLayout, SectionOptions, Writer,
+    WriterOptions, detect,
 };
 
 const EMPTY: &[u8] = include_bytes!("golden/container-v1-empty.keep");
 const MIXED: &[u8] = include_bytes!("golden/container-v1-mixed.keep");
 const LZ4: &[u8] = include_bytes!("golden/container-v1-lz4.keep");
+const SHUFFLE: &[u8] = include_bytes!("golden/container-v1-shuffle.keep");
+/// Frames of the zstd command, version 1.5.4, and one that was put together by hand.
+const ZSTD: &[u8] = include_bytes!("golden/container-v1-zstd.keep");
 
 fn long() -> Vec<u8> {
     (0..(1_u32 << 20) + 10).map(|i| (i * 31 + 7).to_le_bytes()[0]).collect()
@@ -80,6 +84,65 @@ fn what_the_reference_lz4_compressed_is_read() {
     let small = reader.find(SectionId(0x1000), 0).unwrap();
     assert_eq!(reader.chunk_entries(small)[0].codec, Codec::None.id());
     assert_eq!(&*reader.read(small).unwrap(), b"abc");
+}
+
+#[test]
+fn shuffled_sections_are_written_to_the_byte_and_read() {
+    let data =
+        [(2, 14), (4, 29), (12, 86), (255, 0)].map(|(width, len)| (width, (0..len).collect::<Vec<u8>>()));
+    let mut writer = Writer::new(Vec::new(), WriterOptions::new(FileKind::SAVE).codec(Codec::None)).unwrap();
+    for (instance, (width, bytes)) in (0..).zip(&data) {
+        let options = SectionOptions::new(Codec::None).filter(Filter::Shuffle { width: *width });
+        writer.coded_from_with(SectionId(0x1000), instance, &[bytes], options).unwrap();
+    }
+    let (bytes, _) = writer.finish(Metadata::new()).unwrap();
+    assert!(bytes == SHUFFLE);
+    let reader = reader(SHUFFLE);
+    for (section, (width, bytes)) in reader.sections().iter().zip(&data) {
+        assert_eq!(&*reader.read(section).unwrap(), bytes);
+        let entry = reader.chunk_entries(section)[0];
+        assert_eq!((entry.codec, entry.filter, entry.filter_parameter), (0, 1, u16::from(*width)));
+    }
+}
+
+#[test]
+#[cfg(feature = "zstd")]
+fn what_the_zstd_command_compressed_is_read() {
+    let reader = reader(ZSTD);
+    let read = |id, instance| reader.read(reader.find(SectionId(id), instance).unwrap()).unwrap();
+    assert_eq!(&*read(0x1000, 0), b"abc");
+    assert_eq!(&*read(0x1000, 1), [b'a'; 100]);
+    let mut heights: Vec<u8> =
+        (0..500_u16).flat_map(|i| (1000.0 + f32::from(i) * 0.25).to_le_bytes()).collect();
+    heights.extend(b"xyz");
+    assert_eq!(*read(0x1000, 2), heights);
+    assert!(*read(0x8000_1002, 1) == long());
+    let section = reader.find(SectionId(0x1000), 2).unwrap();
+    let entry = reader.chunk_entries(section)[0];
+    assert_eq!((entry.codec, entry.filter, entry.filter_parameter), (Codec::Zstd.id(), 1, 4));
+}
+
+#[test]
+#[cfg(not(feature = "zstd"))]
+fn without_the_feature_zstd_is_an_error_that_names_it() {
+    use keepstone_format::{Error, Kind};
+
+    let is_not_built = |error: &Error| {
+        assert_eq!(error.kind(), Kind::Misuse);
+        matches!(error, Error::CodecNotBuilt { codec: "zstd", feature: "zstd" })
+    };
+    let options = WriterOptions::new(FileKind::SAVE).codec(Codec::Zstd);
+    let error = Writer::new(Vec::new(), options).unwrap_err();
+    assert!(is_not_built(&error), "{error}");
+    assert!(error.to_string().contains("enable the feature `zstd` of keepstone-format"), "{error}");
+    let reader = Reader::open(ZSTD, Limits::default()).unwrap();
+    for instance in [1, 2] {
+        let error = reader.read(reader.find(SectionId(0x1000), instance).unwrap()).unwrap_err();
+        assert!(is_not_built(&error), "{error}");
+    }
+    let report = reader.verify(&mut |error| panic!("{error}")).unwrap();
+    assert_eq!((report.undecoded, report.damaged), (3, 0));
+    assert_eq!(&*reader.read(reader.find(SectionId(0x1000), 0).unwrap()).unwrap(), b"abc");
 }
 
 #[test]

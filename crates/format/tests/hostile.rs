@@ -97,7 +97,7 @@ fn chunks_of_other_lengths_than_the_format_allows_are_refused() {
     assert!(rule(&entry(Piece::coded(1, (1 << 24) + 1, b"1"))).contains("2^24"));
     let forged = sample();
     assert!(rule(&open_error(&forged.patch(forged.chunk_at(0) + 14, &[1]))).contains("filter parameter"));
-    assert!(rule(&open_error(&forged.patch(forged.chunk_at(4) + 13, &[1]))).contains("codec or filter"));
+    assert!(rule(&open_error(&forged.patch(forged.chunk_at(4) + 13, &[2]))).contains("codec or filter"));
 }
 
 #[test]
@@ -206,22 +206,22 @@ fn a_chunk_of_another_epoch_fails_by_the_seed() {
 
 #[test]
 fn unknown_codecs_and_filters_are_newer_and_leave_the_rest_readable() {
-    let filtered = Piece { filter: 1, ..Piece::stored(b"shuffled") };
+    let filtered = Piece { filter: 2, ..Piece::stored(b"filtered") };
     let bytes = forge(
         0,
         &[
-            Part::Coded(1, 0, vec![Piece::coded(2, 100, b"zstd?")]),
+            Part::Coded(1, 0, vec![Piece::coded(3, 100, b"newer?")]),
             Part::Coded(1, 1, vec![filtered]),
             Part::Coded(1, 2, vec![Piece::stored(b"plain")]),
         ],
     )
     .bytes;
     let reader = Reader::open(&bytes[..], Limits::default()).unwrap();
-    let [zstd, filtered, plain] = [0, 1, 2].map(|i| &reader.sections()[i]);
-    let error = reader.read(zstd).unwrap_err();
-    assert!(matches!(error, Error::UnknownCodec { id: 2, .. }) && error.kind() == Kind::Newer, "{error}");
+    let [coded, filtered, plain] = [0, 1, 2].map(|i| &reader.sections()[i]);
+    let error = reader.read(coded).unwrap_err();
+    assert!(matches!(error, Error::UnknownCodec { id: 3, .. }) && error.kind() == Kind::Newer, "{error}");
     let error = reader.read(filtered).unwrap_err();
-    assert!(matches!(error, Error::UnknownFilter { id: 1, .. }) && error.kind() == Kind::Newer, "{error}");
+    assert!(matches!(error, Error::UnknownFilter { id: 2, .. }) && error.kind() == Kind::Newer, "{error}");
     assert_eq!(&*reader.read(plain).unwrap(), b"plain");
     let report = reader.verify(&mut |error| panic!("{error}")).unwrap();
     assert_eq!((report.undecoded, report.damaged), (2, 0));

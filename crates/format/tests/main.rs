@@ -3,10 +3,16 @@
 #![expect(clippy::indexing_slicing, reason = "an index out of bounds is a failed test")]
 
 mod codec;
+mod copy;
 mod damage;
 mod forge;
 mod golden;
 mod hostile;
 mod random;
 mod round_trip;
+mod salvage;
+mod shuffle;
+mod stream;
+mod verify;
 mod writer;
+mod zstd;

@@ -108,6 +108,12 @@ fn round_trips(codec: Codec, seeds: std::ops::Range<u64>) {
         );
         read(&plan, bytes.as_slice(), seed);
         read(&plan, Seeking::new(Cursor::new(&bytes)).unwrap(), seed);
+        let streamed: Vec<_> =
+            crate::stream::read(&bytes).unwrap().into_iter().map(|(_, bytes)| bytes).collect();
+        assert!(
+            streamed == plan.iter().map(|section| section.bytes.clone()).collect::<Vec<_>>(),
+            "seed {seed}"
+        );
     }
 }
 
@@ -120,6 +126,12 @@ fn random_sections_survive_without_a_codec() {
 #[cfg(feature = "lz4")]
 fn random_sections_survive_with_lz4() {
     round_trips(Codec::Lz4, 100..115);
+}
+
+#[test]
+#[cfg(feature = "zstd")]
+fn random_sections_survive_with_zstd() {
+    round_trips(Codec::Zstd, 200..207);
 }
 
 #[test]

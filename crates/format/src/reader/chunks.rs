@@ -2,13 +2,13 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::{Reader, bytes_at, fill};
-use crate::checksum::Seed;
+use crate::checksum::{Seed, check_crc};
 use crate::chunk::{ChunkEntry, ChunkHeader, RawHeader};
 use crate::limits::CHUNK_LEN;
 use crate::section::{Section, SectionLayout};
 use crate::wire::{Input, pad};
 use crate::writer::ARRAY_INDEX;
-use crate::{Codec, Error, ReadAt, codec};
+use crate::{Error, ReadAt};
 
 /// The chunks of a section, or the pieces of a raw one, checked and decoded one by one.
 ///
@@ -19,11 +19,29 @@ pub struct Chunks<'r, R> {
     reader: &'r Reader<R>,
     section: Section,
     index: u32,
+    /// The index behind the last chunk.
+    end: u32,
     /// Whether what stands around the payload of a raw section was checked.
     is_framed: bool,
     /// Where the next chunk, or the payload of the next piece, begins.
     offset: u64,
     /// The frame of a chunk that the source doesn't lend.
+    frame: Vec<u8>,
+    decoded: Vec<u8>,
+}
+
+/// Some chunks of a section that follow each other.
+#[derive(Debug)]
+pub(super) struct Unit {
+    pub(super) section: Section,
+    pub(super) chunks: Range<u32>,
+    /// Where the first one begins; with the first one of a raw section, where the section begins.
+    pub(super) offset: u64,
+}
+
+/// Memory that goes from unit to unit.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
     frame: Vec<u8>,
     decoded: Vec<u8>,
 }
@@ -36,15 +54,26 @@ pub(super) enum Payload<'r> {
 
 impl<'r, R: ReadAt> Chunks<'r, R> {
     pub(super) fn new(reader: &'r Reader<R>, section: Section) -> Self {
+        let unit = Unit { section, chunks: 0..section.chunk_count, offset: section.offset };
+        Self::of_unit(reader, &unit, Buffers::default())
+    }
+
+    pub(super) fn of_unit(reader: &'r Reader<R>, unit: &Unit, buffers: Buffers) -> Self {
+        let Buffers { frame, decoded } = buffers;
         Self {
             reader,
-            section,
-            index: 0,
-            is_framed: false,
-            offset: section.offset,
-            frame: Vec::new(),
-            decoded: Vec::new(),
+            section: unit.section,
+            index: unit.chunks.start,
+            end: unit.chunks.end,
+            is_framed: unit.chunks.start > 0,
+            offset: unit.offset,
+            frame,
+            decoded,
         }
+    }
+
+    pub(super) fn into_buffers(self) -> Buffers {
+        Buffers { frame: self.frame, decoded: self.decoded }
     }
 
     /// Returns the bytes of the next chunk, `None` behind the last one. They lie in the source or in a
@@ -58,11 +87,20 @@ impl<'r, R: ReadAt> Chunks<'r, R> {
             return Ok(None);
         };
         let (entry, offset, payload) = next?;
-        if entry.codec == Codec::None.id() {
+        if entry.is_verbatim() {
             return Ok(Some(self.payload(&payload)));
         }
         self.decode(entry, offset, &payload)?;
         Ok(Some(&self.decoded))
+    }
+
+    /// Returns the entry and the stored payload of the next chunk, checked and not decoded.
+    pub(crate) fn next_stored(&mut self) -> Result<Option<(ChunkEntry, &[u8])>, Error> {
+        let Some(next) = self.check_next() else {
+            return Ok(None);
+        };
+        let (entry, _, payload) = next?;
+        Ok(Some((entry, self.payload(&payload))))
     }
 
     /// Appends the bytes of the next chunk to `out`.
@@ -71,7 +109,8 @@ impl<'r, R: ReadAt> Chunks<'r, R> {
             Ok(next) => next,
             Err(error) => return Some(Err(error)),
         };
-        Some(codec::decode(entry.codec, self.payload(&payload), entry.decoded_len, offset, out))
+        let payload = self.payload(&payload);
+        Some(self.reader.decoders.with(|decoder| decoder.append(&entry, payload, offset, out)))
     }
 
     /// Decodes the next chunk for nothing but to know that it can be decoded.
@@ -83,7 +122,8 @@ impl<'r, R: ReadAt> Chunks<'r, R> {
     /// where it begins, and where its payload lies.
     pub(super) fn check_next(&mut self) -> Option<Result<(ChunkEntry, u64, Payload<'r>), Error>> {
         let index = usize::try_from(self.index).ok()?;
-        let entry = self.reader.chunk_entries(&self.section).get(index).copied();
+        let entries = self.reader.chunk_entries(&self.section);
+        let entry = entries.get(index).filter(|_| self.index < self.end).copied();
         let result = match (self.section.layout, entry) {
             (SectionLayout::Raw, _) if !self.is_framed => {
                 self.is_framed = true;
@@ -104,9 +144,6 @@ impl<'r, R: ReadAt> Chunks<'r, R> {
     fn check_chunk(&mut self, entry: ChunkEntry) -> Result<(ChunkEntry, u64, Payload<'r>), Error> {
         let (reader, offset, epoch) = (self.reader, self.offset, self.reader.head.header.epoch);
         self.offset += entry.span();
-        if entry.filter != 0 {
-            return Err(Error::UnknownFilter { id: entry.filter, offset });
-        }
         let frame_len = usize::try_from(entry.span()).unwrap_or(usize::MAX);
         let lent = reader.source.borrow(offset, frame_len);
         let frame = match lent {
@@ -153,7 +190,7 @@ impl<'r, R: ReadAt> Chunks<'r, R> {
     }
 
     /// Checks what stands around the payload of a raw section.
-    fn check_raw_frame(&mut self) -> Result<(), Error> {
+    pub(crate) fn check_raw_frame(&mut self) -> Result<(), Error> {
         let (section, source) = (self.section, &self.reader.source);
         let payload = section.raw_payload_offset();
         let mut buf = Vec::new();
@@ -218,9 +255,9 @@ impl<'r, R: ReadAt> Chunks<'r, R> {
     /// Decodes a payload into the buffer for decoded bytes.
     fn decode(&mut self, entry: ChunkEntry, offset: u64, payload: &Payload<'r>) -> Result<(), Error> {
         let mut decoded = std::mem::take(&mut self.decoded);
-        decoded.clear();
+        let payload = self.payload(payload);
         let result =
-            codec::decode(entry.codec, self.payload(payload), entry.decoded_len, offset, &mut decoded);
+            self.reader.decoders.with(|decoder| decoder.replace(&entry, payload, offset, &mut decoded));
         self.decoded = decoded;
         result
     }
@@ -234,7 +271,7 @@ impl<'r, R: ReadAt> Iterator for Chunks<'r, R> {
             Ok(next) => next,
             Err(error) => return Some(Err(error)),
         };
-        if entry.codec != Codec::None.id() {
+        if !entry.is_verbatim() {
             let result = self.decode(entry, offset, &payload);
             return Some(result.map(|()| Cow::Owned(std::mem::take(&mut self.decoded))));
         }
@@ -243,11 +280,4 @@ impl<'r, R: ReadAt> Iterator for Chunks<'r, R> {
             Payload::Frame(range) => Cow::Owned(self.frame.get(range).unwrap_or_default().to_vec()),
         }))
     }
-}
-
-fn check_crc(what: &'static str, offset: u64, expected: u32, found: u32) -> Result<(), Error> {
-    if expected == found {
-        return Ok(());
-    }
-    Err(Error::Checksum { what, offset, expected: expected.into(), found: found.into() })
 }

@@ -2,10 +2,10 @@ use std::io::{self, Write};
 
 use super::Writer;
 use super::pieces::Pieces;
-use crate::chunk::{ChunkEntry, ChunkHeader};
+use crate::chunk::ChunkEntry;
 use crate::limits::CHUNK_LEN;
 use crate::section::SectionLayout;
-use crate::{Codec, Error, SectionId};
+use crate::{Codec, Error, SectionId, SectionOptions};
 
 const CHUNK_BYTES: usize = CHUNK_LEN as usize;
 
@@ -18,13 +18,30 @@ impl<W: Write> Writer<W> {
     ///
     /// [`Error::DuplicateSection`], [`Error::Limit`], [`Error::Poisoned`], [`Error::Io`].
     pub fn coded_from(&mut self, id: SectionId, instance: u32, pieces: &[&[u8]]) -> Result<(), Error> {
+        self.coded_from_with(id, instance, pieces, self.section_options)
+    }
+
+    /// Writes a coded section like [`Writer::coded_from`], with options of its own.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Writer::coded_from`], [`Error::CodecNotBuilt`], and [`Error::Misuse`] for options that
+    /// nothing can be written with; after these two the writer goes on as if it had not been asked.
+    pub fn coded_from_with(
+        &mut self,
+        id: SectionId,
+        instance: u32,
+        pieces: &[&[u8]],
+        options: SectionOptions,
+    ) -> Result<(), Error> {
+        options.check()?;
         self.open_section(id, instance, SectionLayout::Coded)?;
         let mut pieces = Pieces::new(pieces);
         let mut left = pieces.len();
         loop {
             let len = left.min(CHUNK_LEN.into());
             left -= len;
-            self.put_chunk(&mut pieces, len, left == 0)?;
+            self.put_chunk(options, &mut pieces, len, left == 0)?;
             if left == 0 {
                 break;
             }
@@ -39,18 +56,40 @@ impl<W: Write> Writer<W> {
     ///
     /// [`Error::DuplicateSection`], [`Error::Limit`], [`Error::Poisoned`].
     pub fn coded(&mut self, id: SectionId, instance: u32) -> Result<CodedWriter<'_, W>, Error> {
-        self.open_section(id, instance, SectionLayout::Coded)?;
-        self.staging.clear();
-        Ok(CodedWriter { writer: self, has_failed: false })
+        self.coded_with(id, instance, self.section_options)
     }
 
-    fn put_chunk(&mut self, pieces: &mut Pieces<'_>, len: u64, is_last: bool) -> Result<(), Error> {
+    /// Starts a coded section like [`Writer::coded`], with options of its own.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Writer::coded`], [`Error::CodecNotBuilt`], and [`Error::Misuse`] for options that nothing
+    /// can be written with; after these two the writer goes on as if it had not been asked.
+    pub fn coded_with(
+        &mut self,
+        id: SectionId,
+        instance: u32,
+        options: SectionOptions,
+    ) -> Result<CodedWriter<'_, W>, Error> {
+        options.check()?;
+        self.open_section(id, instance, SectionLayout::Coded)?;
+        self.staging.clear();
+        Ok(CodedWriter { writer: self, options, has_failed: false })
+    }
+
+    fn put_chunk(
+        &mut self,
+        options: SectionOptions,
+        pieces: &mut Pieces<'_>,
+        len: u64,
+        is_last: bool,
+    ) -> Result<(), Error> {
         let len = usize::try_from(len).expect("a chunk has at most CHUNK_LEN bytes");
-        if self.codec == Codec::None {
+        if options.is_verbatim() {
             return self.put_stored(pieces, len, is_last);
         }
         if let Some(chunk) = pieces.take_contiguous(len) {
-            return self.put_encoded(chunk, is_last);
+            return self.put_encoded(options, chunk, is_last);
         }
         let mut staging = std::mem::take(&mut self.staging);
         staging.clear();
@@ -58,33 +97,30 @@ impl<W: Write> Writer<W> {
             staging.extend_from_slice(slice);
             Ok::<(), std::convert::Infallible>(())
         });
-        let result = self.put_encoded(&staging, is_last);
+        let result = self.put_encoded(options, &staging, is_last);
         self.staging = staging;
         result
     }
 
-    /// Writes one chunk with the codec, or without where that is not longer.
-    fn put_encoded(&mut self, chunk: &[u8], is_last: bool) -> Result<(), Error> {
-        let Some(payload) = self.encoder.encode(self.codec, chunk)? else {
-            return self.put_stored(&mut Pieces::new(&[chunk]), chunk.len(), is_last);
+    /// Writes one chunk with filter and codec, or without where that is not longer.
+    fn put_encoded(&mut self, options: SectionOptions, chunk: &[u8], is_last: bool) -> Result<(), Error> {
+        // The payload lies in the encoder, which is put back behind it.
+        let mut encoder = std::mem::take(&mut self.encoder);
+        let result = match encoder.encode(options, chunk) {
+            Ok(Some((entry, payload))) => {
+                self.next_header(entry, is_last).and_then(|header| self.put_payload(header, payload))
+            }
+            Ok(None) => self.put_stored(&mut Pieces::new(&[chunk]), chunk.len(), is_last),
+            Err(error) => Err(error),
         };
-        let entry = ChunkEntry::new(chunk_len(payload.len()), chunk_len(chunk.len()), 0, self.codec.id());
-        let Some(mut header) = header(self.open, entry, is_last) else {
-            return Err(Error::Poisoned);
-        };
-        header.entry.payload_crc = header.seed(self.epoch).crc(payload);
-        self.out.put(&header.encode(self.epoch))?;
-        self.out.put(payload)?;
-        self.out.pad(8)?;
-        self.push_chunk(header.entry)
+        self.encoder = encoder;
+        result
     }
 
     /// Writes one chunk as it is: one pass over the pieces for the checksum, one to hand them on.
     fn put_stored(&mut self, pieces: &mut Pieces<'_>, len: usize, is_last: bool) -> Result<(), Error> {
         let entry = ChunkEntry::new(chunk_len(len), chunk_len(len), 0, Codec::None.id());
-        let Some(mut header) = header(self.open, entry, is_last) else {
-            return Err(Error::Poisoned);
-        };
+        let mut header = self.next_header(entry, is_last)?;
         let mut hasher = header.seed(self.epoch).hasher();
         pieces.clone().take(len, |slice| {
             hasher.update(slice);
@@ -114,6 +150,7 @@ impl<W: Write> Writer<W> {
 /// ```
 pub struct CodedWriter<'w, W> {
     writer: &'w mut Writer<W>,
+    options: SectionOptions,
     has_failed: bool,
 }
 
@@ -134,7 +171,7 @@ impl<W: Write> CodedWriter<'_, W> {
 
     fn put_staged(&mut self, is_last: bool) -> Result<(), Error> {
         let mut staging = std::mem::take(&mut self.writer.staging);
-        let result = self.writer.put_encoded(&staging, is_last);
+        let result = self.writer.put_encoded(self.options, &staging, is_last);
         staging.clear();
         self.writer.staging = staging;
         result
@@ -149,7 +186,7 @@ impl<W: Write> CodedWriter<'_, W> {
             && let Some((chunk, rest)) = buf.split_at_checked(CHUNK_BYTES)
             && !rest.is_empty()
         {
-            self.writer.put_encoded(chunk, false)?;
+            self.writer.put_encoded(self.options, chunk, false)?;
             return Ok(chunk.len());
         }
         let room = CHUNK_BYTES - self.writer.staging.len();
@@ -179,16 +216,6 @@ impl<W> std::fmt::Debug for CodedWriter<'_, W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CodedWriter").field("writer", &self.writer).finish_non_exhaustive()
     }
-}
-
-fn header(open: Option<super::OpenSection>, entry: ChunkEntry, is_last: bool) -> Option<ChunkHeader> {
-    open.map(|open| ChunkHeader {
-        id: open.id,
-        instance: open.instance,
-        index: open.chunk_count,
-        is_last,
-        entry,
-    })
 }
 
 fn chunk_len(len: usize) -> u32 {

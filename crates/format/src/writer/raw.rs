@@ -45,11 +45,7 @@ impl<W: Write> Writer<W> {
         let len = pieces.iter().map(|piece| piece.len() as u64).sum();
         let mut section = self.raw(id, instance, len)?;
         for piece in pieces {
-            let mut left = *piece;
-            while !left.is_empty() {
-                let taken = section.take_some(left)?;
-                left = left.get(taken..).unwrap_or_default();
-            }
+            section.put_all(piece)?;
         }
         section.finish()
     }
@@ -97,6 +93,14 @@ impl<W: Write> RawWriter<'_, W> {
         writer.out.put(&array_hasher.finalize().to_le_bytes())?;
         writer.out.pad(8)?;
         writer.close_section();
+        Ok(())
+    }
+
+    pub(super) fn put_all(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            let taken = self.take_some(bytes)?;
+            bytes = bytes.get(taken..).unwrap_or_default();
+        }
         Ok(())
     }
 

@@ -1,0 +1,174 @@
+//! What holds for any bytes that are read as a container.
+
+use std::io::Cursor;
+
+use keepstone_format::{
+    Codec, Error, Header, Limits, Metadata, ReadAt, Reader, SectionId, SectionLayout, Seeking, Writer,
+    WriterOptions, crc32, crc64,
+};
+
+const HEADER: usize = 64;
+const TRAILER: usize = 64;
+const FRAME: usize = 40;
+
+/// One section: its name, its layout and its bytes.
+type Section = (SectionId, u32, SectionLayout, Vec<u8>);
+
+/// What a reader says of a container that it accepts.
+struct Contents {
+    header: Header,
+    head: Metadata,
+    tail: Metadata,
+    sections: Vec<Section>,
+}
+
+/// Reads `bytes` in every way there is; what one way accepts the others do, and a copy of it is equal.
+pub(crate) fn check(bytes: &[u8]) {
+    let lent = read_all(bytes);
+    let copied = Seeking::new(Cursor::new(bytes)).map_err(|err| err.to_string()).and_then(read_all);
+    let contents = match (lent, copied) {
+        (Ok(lent), Ok(copied)) => {
+            assert!(lent.sections == copied.sections, "lent and copied bytes differ");
+            lent
+        }
+        (Err(lent), Err(copied)) => return assert_eq!(lent, copied),
+        (Ok(_), Err(err)) | (Err(err), Ok(_)) => panic!("one way of reading refuses: {err}"),
+    };
+    let copy = rewrite(&contents);
+    let again = read_all(&copy[..]).unwrap();
+    assert!(again.sections == contents.sections, "the copy has other sections");
+    assert_eq!((again.head, again.tail), (contents.head, contents.tail));
+}
+
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.decoded_max = 1 << 20;
+    limits
+}
+
+fn read_all(source: impl ReadAt) -> Result<Contents, String> {
+    let said = |err: Error| err.to_string();
+    let reader = Reader::open(source, limits()).map_err(said)?;
+    let mut damage = Vec::new();
+    let report = reader.verify(&mut |err| damage.push(err)).map_err(said)?;
+    assert_eq!(report.damaged, damage.len() as u64);
+    let mut sections = Vec::new();
+    let mut failed = None;
+    for section in reader.sections() {
+        match reader.read(section) {
+            Ok(bytes) => {
+                assert_eq!(bytes.len() as u64, section.decoded_len());
+                sections.push((section.id(), section.instance(), section.layout(), bytes.into_owned()));
+            }
+            Err(err) => failed = failed.or(Some(err)),
+        }
+    }
+    if let Some(err) = failed {
+        return Err(said(err));
+    }
+    assert!(damage.is_empty(), "all sections were read, yet {damage:?}");
+    let (header, head, tail) = (*reader.header(), reader.head().clone(), reader.tail().clone());
+    Ok(Contents { header, head, tail, sections })
+}
+
+fn rewrite(contents: &Contents) -> Vec<u8> {
+    let header = &contents.header;
+    let options = WriterOptions::new(header.kind)
+        .codec(Codec::None)
+        .head(contents.head.clone())
+        .store(header.store_id, header.epoch);
+    let mut writer = Writer::new(Vec::new(), options).unwrap();
+    for (id, instance, layout, bytes) in &contents.sections {
+        match layout {
+            SectionLayout::Raw => writer.raw_from(*id, *instance, &[bytes]).unwrap(),
+            SectionLayout::Coded => writer.coded_from(*id, *instance, &[bytes]).unwrap(),
+        }
+    }
+    writer.finish(contents.tail.clone()).unwrap().0
+}
+
+/// Makes the checksums right wherever they can be found, so that what else is wrong is seen. With `agree` the tables say what the
+/// chunk headers say.
+pub(crate) fn reseal(bytes: &mut [u8], agree: bool) {
+    let _ = reseal_sections(bytes, agree);
+    let _ = reseal_ends(bytes);
+}
+
+fn reseal_ends(bytes: &mut [u8]) -> Option<()> {
+    let header_crc = crc32(bytes.get(..60)?);
+    put(bytes, 60, header_crc)?;
+    let head_end = HEADER.checked_add(get_u32(bytes, 56)?)?;
+    let head_crc = crc32(&[bytes.get(..60)?, bytes.get(HEADER..head_end)?].concat());
+    put(bytes, head_end, head_crc)?;
+    let body = (head_end + 4).next_multiple_of(8);
+    let trailer = bytes.len().checked_sub(TRAILER)?;
+    let footer = get_u64(bytes, trailer)?.min(trailer);
+    let crc = crc64(&[bytes.get(..body)?, bytes.get(footer..trailer + 40)?].concat());
+    bytes.get_mut(trailer + 40..trailer + 48)?.copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32(bytes.get(trailer..trailer + 52)?);
+    put(bytes, trailer + 52, crc)
+}
+
+fn reseal_sections(bytes: &mut [u8], agree: bool) -> Option<()> {
+    let trailer = bytes.len().checked_sub(TRAILER)?;
+    let table = get_u64(bytes, trailer)?.checked_add(8)?;
+    let count = get_u32(bytes, trailer + 8)?;
+    let chunk_table = table.checked_add(count.checked_mul(48)?)?;
+    let mut chunk = 0;
+    for index in 0..count.min(64) {
+        let entry = table + index * 48;
+        let at = get_u64(bytes, entry + 8)?;
+        let is_raw = *bytes.get(entry + 40)? == 1;
+        if is_raw {
+            seal_frame(bytes, at)?;
+            chunk += get_u32(bytes, entry + 36)?;
+            continue;
+        }
+        let mut at = at;
+        let mut decoded = 0;
+        for _ in 0..get_u32(bytes, entry + 36)?.min(64) {
+            let end = seal_chunk(bytes, at, chunk_table.checked_add(chunk * 16)?, agree)?;
+            decoded += u64::try_from(get_u32(bytes, at + 24)?).ok()?;
+            (at, chunk) = (end, chunk + 1);
+        }
+        if agree {
+            bytes.get_mut(entry + 24..entry + 32)?.copy_from_slice(&decoded.to_le_bytes());
+        }
+    }
+    Some(())
+}
+
+/// Seals the chunk at `at` and its entry in the chunk table; answers where the chunk ends.
+fn seal_chunk(bytes: &mut [u8], at: usize, entry: usize, agree: bool) -> Option<usize> {
+    let stored = get_u32(bytes, at.checked_add(20)?)?;
+    let end = at.checked_add(FRAME)?.checked_add(stored)?;
+    let seed = [bytes.get(48..56)?, bytes.get(at + 4..at + 16)?].concat();
+    let crc = crc32(&[&seed, bytes.get(at + FRAME..end)?].concat());
+    put(bytes, at + 32, crc)?;
+    seal_frame(bytes, at)?;
+    put(bytes, entry + 8, crc)?;
+    if agree {
+        bytes.copy_within(at + 20..at + 28, entry);
+        bytes.copy_within(at + 16..at + 18, entry + 12);
+        bytes.copy_within(at + 28..at + 30, entry + 14);
+    }
+    Some(end.next_multiple_of(8))
+}
+
+fn seal_frame(bytes: &mut [u8], at: usize) -> Option<()> {
+    let covered = [bytes.get(48..56)?, bytes.get(at..at.checked_add(36)?)?].concat();
+    put(bytes, at + 36, crc32(&covered))
+}
+
+fn get_u32(bytes: &[u8], at: usize) -> Option<usize> {
+    usize::try_from(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?)).ok()
+}
+
+fn get_u64(bytes: &[u8], at: usize) -> Option<usize> {
+    usize::try_from(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?)).ok()
+}
+
+fn put(bytes: &mut [u8], at: usize, value: u32) -> Option<()> {
+    bytes.get_mut(at..at.checked_add(4)?)?.copy_from_slice(&value.to_le_bytes());
+    Some(())
+}
