@@ -1,13 +1,16 @@
 use std::collections::TryReserveError;
+use std::str::Utf8Error;
 
 use keepstone_format::{FirstBytes, Kind};
+
+use crate::pecs;
 
 /// Why a foreign file was not read.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The bytes do not begin as files of this format do.
-    #[error("not an {format} file: it begins with {found}")]
+    #[error("not {} {format} file: it begins with {found}", article(format))]
     NotThisFormat {
         /// The format that was asked for.
         format: &'static str,
@@ -16,18 +19,19 @@ pub enum Error {
     },
     /// The file is of a version that this build does not read.
     #[error(
-        "{format} version is {found}, this build reads {oldest} to {newest}{}",
+        "{format} version is {found}, this build reads {}{}",
+        span(*oldest, *newest),
         if found > newest { "; update the program" } else { "" }
     )]
     Version {
         /// The format of the file.
         format: &'static str,
         /// The version in the file.
-        found: u16,
+        found: u32,
         /// The oldest version that is read.
-        oldest: u16,
+        oldest: u32,
         /// The newest version that is read.
-        newest: u16,
+        newest: u32,
     },
     /// The file ends before what it announces.
     #[error("{part} needs {needs} bytes, the file has {found}; it is truncated")]
@@ -48,6 +52,62 @@ pub enum Error {
         expected: u32,
         /// The checksum of the bytes.
         found: u32,
+    },
+    /// The stored checksum of a whole file is not that of its bytes.
+    #[error("bytes 0 to {end}: checksum is {found:016x}, expected {expected:016x}; the file is damaged")]
+    Checksum64 {
+        /// Where the checksummed bytes end in the file and the checksum stands.
+        end: u64,
+        /// The checksum stored in the file.
+        expected: u64,
+        /// The checksum of the bytes.
+        found: u64,
+    },
+    /// The file announces more than the bytes behind have room for.
+    #[error("{what} at byte {offset} is {count}, room is for {room}; the file is truncated or damaged")]
+    Announced {
+        /// What is counted.
+        what: &'static str,
+        /// Where the count stands in the file.
+        offset: u64,
+        /// The announced count or length.
+        count: u64,
+        /// The most that fits.
+        room: u64,
+    },
+    /// The name of a component type is no text.
+    #[error("type name at byte {offset} is not UTF-8")]
+    TypeName {
+        /// Where the name begins in the file.
+        offset: u64,
+        /// Where in the name it goes wrong.
+        source: Utf8Error,
+    },
+    /// Two entities have the same stable id, and the caller wants none of that.
+    #[error(
+        "entities {first} and {second} have the stable id {id}; \
+         read the file with DuplicateIds::Keep to have both"
+    )]
+    DuplicateId {
+        /// The id.
+        id: pecs::Id,
+        /// The place in the file of the first entity that has it.
+        first: u32,
+        /// The place of the next.
+        second: u32,
+    },
+    /// An entity has a component type twice, and the caller wants none of that.
+    #[error(
+        "entity {entity} has component type {type_id} again at byte {offset}; \
+         read the file without strict to keep the first"
+    )]
+    RepeatedComponent {
+        /// The stable id of the entity.
+        entity: pecs::Id,
+        /// The id of the type.
+        type_id: pecs::Id,
+        /// Where the repetition begins in the file.
+        offset: u64,
     },
     /// The codec byte has no known meaning.
     #[error("codec {found} is unknown; update the program")]
@@ -165,4 +225,12 @@ impl Error {
         }
         self
     }
+}
+
+fn article(format: &str) -> &'static str {
+    if format.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
+}
+
+fn span(oldest: u32, newest: u32) -> String {
+    if oldest == newest { format!("{oldest}") } else { format!("{oldest} to {newest}") }
 }

@@ -9,6 +9,7 @@
 //! | module | files | versions |
 //! |---|---|---|
 //! | [`awsv`] | `.awsv` saves of aw-save (AstraWeave) | 1 and 2, uncompressed or LZ4 |
+//! | [`pecs`] | `.pecs` worlds of PECS | 1, binary |
 //!
 //! # Example
 //!
@@ -43,6 +44,7 @@
 
 pub mod awsv;
 mod error;
+pub mod pecs;
 mod reserve;
 
 pub use error::Error;

@@ -6,3 +6,5 @@
 )]
 
 mod awsv;
+mod corpus;
+mod pecs;

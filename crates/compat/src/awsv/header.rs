@@ -63,9 +63,9 @@ impl Header {
         if !(VERSION_OLDEST..=VERSION_NEWEST).contains(&version) {
             return Err(Error::Version {
                 format: FORMAT,
-                found: version,
-                oldest: VERSION_OLDEST,
-                newest: VERSION_NEWEST,
+                found: version.into(),
+                oldest: VERSION_OLDEST.into(),
+                newest: VERSION_NEWEST.into(),
             });
         }
         Ok(Self {
