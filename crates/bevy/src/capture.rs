@@ -162,16 +162,21 @@ impl<'w, 'r> Plan<'w, 'r> {
     fn new(world: &'w World, registry: &'r Registry) -> Self {
         let resources = world.resource_entities();
         let mut columns: Vec<Planned<'w, 'r>> = Vec::new();
+        let mut left_out = Vec::new();
         for entry in registry.iter() {
             let Some(id) = (entry.ops().id)(world) else { continue };
-            let resource = resources.get(id);
+            // bevy keeps the entity of a resource that was removed.
+            let known = resources.get(id);
+            let resource =
+                known.filter(|&entity| world.get_entity(entity).is_ok_and(|entity| entity.contains_id(id)));
             let sources = resource.map(|entity| Source::Entities(vec![entity])).into_iter().collect();
             let kind = PlannedKind::Registered(id, entry);
-            columns.push(Planned { kind, sources, resource: resource.is_some() });
+            columns.push(Planned { kind, sources, resource: known.is_some() });
         }
         for (number, column) in world.get_resource::<Kept>().into_iter().flat_map(Kept::columns) {
-            // What was kept while it was unknown is left alone once it is known.
-            if registry.get(&column.schema.name).is_none() {
+            if registry.get(&column.schema.name).is_some() {
+                left_out.push(LeftOut::new(column.schema.name.clone(), column.count(), Reason::KeptBefore));
+            } else {
                 let resource = column.schema.resource;
                 let sources = if resource { vec![Source::Entities(Vec::new())] } else { Vec::new() };
                 columns.push(Planned { kind: PlannedKind::Kept(number, column), sources, resource });
@@ -186,7 +191,7 @@ impl<'w, 'r> Plan<'w, 'r> {
             columns,
             tables: Vec::new(),
             ordinals: Ordinals::new(world),
-            left_out: Vec::new(),
+            left_out,
             entities_left_out: 0,
         }
     }
@@ -204,6 +209,9 @@ impl<'w, 'r> Plan<'w, 'r> {
             .collect();
         if saved.is_empty() && !keeps && archetype.component_count() > 0 {
             self.entities_left_out += u64::from(archetype.len());
+            for id in archetype.iter_components() {
+                self.leave_out(id, u64::from(archetype.len()));
+            }
             return;
         }
         for id in archetype.iter_components() {
@@ -257,8 +265,8 @@ impl<'w, 'r> Plan<'w, 'r> {
 
     fn leave_out_resources(&mut self, archetype: &Archetype) {
         for id in archetype.iter_components() {
-            let resource = self.world.resource_entities().get(id).is_some();
-            if resource && !self.columns.iter().any(|column| column.is_registered(id)) {
+            let saved = self.columns.iter().any(|column| column.resource && column.is_registered(id));
+            if !saved && Some(id) != self.is_resource {
                 self.leave_out(id, u64::from(archetype.len()));
             }
         }
@@ -270,12 +278,19 @@ impl<'w, 'r> Plan<'w, 'r> {
             return;
         }
         let name = info.name().to_string();
-        let rebuilt = info.relationship_accessor().is_some() || name.starts_with("bevy_ecs::");
+        let reason = if info.relationship_accessor().is_some() {
+            Reason::Rebuilt
+        } else if name.starts_with("bevy_ecs::") {
+            Reason::OfTheEcs
+        } else if self.columns.iter().any(|column| column.is_registered(id)) {
+            Reason::OnResource
+        } else {
+            Reason::NotRegistered
+        };
         if let Some(left) = self.left_out.iter_mut().find(|left| left.component == name) {
             left.count += count;
             return;
         }
-        let reason = if rebuilt { Reason::Rebuilt } else { Reason::NotRegistered };
         self.left_out.push(LeftOut::new(name, count, reason));
     }
 

@@ -16,7 +16,9 @@ pub(crate) fn difference(
     pairs: &[(Entity, Entity)],
     registry: &Registry,
 ) -> Result<Option<Difference>, Error> {
-    let (mut left, mut right) = (Side::new(mine), Side::new(theirs));
+    // Even numbers on one side and odd ones on the other: what has no pair equals nothing.
+    let strays = u32::try_from(pairs.len()).unwrap_or(NONE).next_multiple_of(2);
+    let (mut left, mut right) = (Side::new(mine, strays), Side::new(theirs, strays + 1));
     for (pair, &(a, b)) in (0_u32..).zip(pairs) {
         left.pairs.insert(a.to_bits(), pair);
         right.pairs.insert(b.to_bits(), pair);
@@ -36,11 +38,13 @@ pub(crate) fn difference(
 struct Side<'w> {
     world: &'w World,
     pairs: HashMap<u64, u32>,
+    /// What the next entity without a pair is called: on this side alone.
+    next_stray: u32,
 }
 
 impl<'w> Side<'w> {
-    fn new(world: &'w World) -> Self {
-        Self { world, pairs: HashMap::new() }
+    fn new(world: &'w World, next_stray: u32) -> Self {
+        Self { world, pairs: HashMap::new(), next_stray }
     }
 
     fn has(&self, entity: Entity, entry: &Entry<Ops>) -> bool {
@@ -49,7 +53,10 @@ impl<'w> Side<'w> {
     }
 
     fn resource(&self, entry: &Entry<Ops>) -> Option<Entity> {
-        (entry.ops().id)(self.world).and_then(|id| self.world.resource_entities().get(id))
+        let id = (entry.ops().id)(self.world)?;
+        let entity = self.world.resource_entities().get(id)?;
+        // bevy keeps the entity of a resource that was removed.
+        self.world.get_entity(entity).is_ok_and(|entity| entity.contains_id(id)).then_some(entity)
     }
 
     fn capture(
@@ -68,7 +75,18 @@ impl Entities for Side<'_> {
     }
 
     fn ordinal(&mut self, bits: u64) -> u32 {
-        self.pairs.get(&bits).copied().unwrap_or(NONE)
+        if let Some(&pair) = self.pairs.get(&bits) {
+            return pair;
+        }
+        let alive =
+            Entity::try_from_bits(bits).is_some_and(|entity| self.world.entities().contains_spawned(entity));
+        if !alive {
+            return NONE;
+        }
+        let stray = self.next_stray;
+        self.next_stray = stray.saturating_add(2);
+        self.pairs.insert(bits, stray);
+        stray
     }
 }
 

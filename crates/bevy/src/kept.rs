@@ -1,6 +1,10 @@
 //! Components of a file that this program doesn't know, kept to be written back.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use bevy_ecs::{
     archetype::Archetype, component::Component, entity::Entity, resource::Resource, world::World,
@@ -12,15 +16,28 @@ use serde::de::IgnoredAny;
 use crate::ordinals::Spawned;
 
 /// All kept columns of a world.
-#[derive(Resource, Default)]
+#[derive(Resource)]
 pub(crate) struct Kept {
+    /// Tells these columns from those of a list that was removed with the world's resources.
+    number: u64,
     columns: Vec<KeptColumn>,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self { number: NEXT.fetch_add(1, Ordering::Relaxed), columns: Vec::new() }
+    }
 }
 
 /// The kept values of one entity: which columns, ascending, and which row of each. A clone of the entity shares them.
 #[derive(Component, Clone, Default)]
 #[component(storage = "SparseSet")]
-pub(crate) struct KeptRows(Vec<(u16, u32)>);
+pub(crate) struct KeptRows {
+    /// The list that the rows are in.
+    of: u64,
+    rows: Vec<(u16, u32)>,
+}
 
 /// A column that only grows: what entities no longer have is not written.
 pub(crate) struct KeptColumn {
@@ -91,6 +108,7 @@ pub(crate) fn keep(
         .into_iter()
         .map(|column| Ok((kept.add(&column.column.schema, column.rows)?, column.ordinals)))
         .collect();
+    let of = kept.number;
     world.insert_resource(kept);
     for ((number, first), ordinals) in added? {
         for (row, ordinal) in (first..).zip(ordinals) {
@@ -99,10 +117,11 @@ pub(crate) fn keep(
             else {
                 continue;
             };
-            let mut rows = entity.take::<KeptRows>().unwrap_or_default();
-            rows.0.push((number, row));
-            rows.0.sort_unstable();
-            entity.insert(rows);
+            let before = entity.take::<KeptRows>().filter(|rows| rows.of == of);
+            let mut kept = before.unwrap_or(KeptRows { of, rows: Vec::new() });
+            kept.rows.push((number, row));
+            kept.rows.sort_unstable();
+            entity.insert(kept);
         }
     }
     Ok(())
@@ -190,15 +209,22 @@ fn serde_rows(
 /// The entities of an archetype by the kept columns that they have.
 pub(crate) fn groups(world: &World, archetype: &Archetype) -> BTreeMap<Vec<u16>, Vec<Entity>> {
     let mut groups: BTreeMap<Vec<u16>, Vec<Entity>> = BTreeMap::new();
+    let of = world.get_resource::<Kept>().map(|kept| kept.number);
     for row in archetype.entities() {
-        let kept = world.get::<KeptRows>(row.id());
-        let columns = kept.map(|rows| rows.0.iter().map(|&(column, _)| column).collect()).unwrap_or_default();
+        let kept = world.get::<KeptRows>(row.id()).filter(|kept| Some(kept.of) == of);
+        let columns =
+            kept.map(|kept| kept.rows.iter().map(|&(column, _)| column).collect()).unwrap_or_default();
         groups.entry(columns).or_default().push(row.id());
     }
     groups
 }
 
 impl KeptColumn {
+    /// How many rows were kept.
+    pub(crate) fn count(&self) -> u64 {
+        self.rows.len() as u64
+    }
+
     /// The rows that these entities have of it, as a column to be written.
     pub(crate) fn capture(
         &self,
@@ -209,7 +235,7 @@ impl KeptColumn {
     ) -> ColumnData<'static> {
         let row_of = |&entity: &Entity| {
             let rows = world.get::<KeptRows>(entity)?;
-            let (_, row) = rows.0.iter().find(|&&(column, _)| column == number)?;
+            let (_, row) = rows.rows.iter().find(|&&(column, _)| column == number)?;
             self.rows.get(*row as usize)
         };
         let rows: Vec<&KeptRow> = if self.schema.resource {

@@ -7,9 +7,13 @@ use bevy_ecs::{
     entity::Entity,
     ptr::OwningPtr,
     storage::TableId,
-    world::World,
+    world::{World, WorldId},
 };
-use std::{any::TypeId, ptr::NonNull};
+use std::{
+    any::TypeId,
+    ptr::NonNull,
+    sync::{Mutex, PoisonError},
+};
 
 /// The column of `T` in a table, if the table has it.
 pub(crate) fn table_column<T: Component>(world: &World, table: TableId) -> Option<&[T]> {
@@ -120,9 +124,39 @@ impl Drop for Moving {
     }
 }
 
+/// Component sets whose cached storage list was lost to a panic: bevy takes the list out while it inserts and puts it back
+/// afterwards, and without it would insert nothing while saying it did.
+static LOST_LISTS: Mutex<Vec<(WorldId, Vec<ComponentId>)>> = Mutex::new(Vec::new());
+
+/// Notes a component set if a hook panics while it is inserted.
+struct Guard<'i> {
+    world: WorldId,
+    ids: &'i [ComponentId],
+}
+
+impl Guard<'_> {
+    /// Whether the set was inserted without a panic so far.
+    fn is_intact(&self) -> bool {
+        let lost = LOST_LISTS.lock().unwrap_or_else(PoisonError::into_inner);
+        !lost.iter().any(|(world, ids)| *world == self.world && ids == self.ids)
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() && self.is_intact() {
+            let mut lost = LOST_LISTS.lock().unwrap_or_else(PoisonError::into_inner);
+            lost.push((self.world, self.ids.to_vec()));
+        }
+    }
+}
+
 /// Moves the next value of each of these columns onto each of these entities, with hooks and observers.
 ///
 /// An entity that isn't spawned yet is; one that a hook has despawned again loses its values.
+///
+/// # Panics
+/// When a hook puts another world in the place of this one, or panics itself.
 pub(crate) fn insert_rows(world: &mut World, columns: &mut [&mut Moving], entities: &[Entity]) {
     // bevy caches the component set by this list, best when sorted.
     columns.sort_by_key(|column| column.id);
@@ -130,7 +164,15 @@ pub(crate) fn insert_rows(world: &mut World, columns: &mut [&mut Moving], entiti
         column.assert_fits(world);
     }
     let ids: Vec<ComponentId> = columns.iter().map(|column| column.id).collect();
+    let guard = Guard { world: world.id(), ids: &ids };
+    let together = guard.is_intact();
     for &entity in entities {
+        // Commands of hooks run between the rows, and the ids mean something in this world alone.
+        assert_eq!(
+            world.id(),
+            guard.world,
+            "a hook put another world in the place of the one that is loaded into"
+        );
         let spawned = world.entities().is_index_spawned(entity.index());
         let target =
             if spawned { world.get_entity_mut(entity).ok() } else { world.spawn_empty_at(entity).ok() };
@@ -150,9 +192,16 @@ pub(crate) fn insert_rows(world: &mut World, columns: &mut [&mut Moving], entiti
             // as long as the column, which is borrowed here.
             unsafe { OwningPtr::new(column.take()) }
         });
-        // SAFETY: `assert_fits` checked that each id stands for the type of its column in this world, and the values come in
-        // the order of the ids.
-        unsafe { target.insert_by_ids(&ids, values) };
+        if together {
+            // SAFETY: `assert_fits` checked that each id stands for the type of its column in this world, and the values come in
+            // the order of the ids.
+            unsafe { target.insert_by_ids(&ids, values) };
+        } else {
+            for (&id, value) in ids.iter().zip(values) {
+                // SAFETY: as above, for one component.
+                unsafe { target.insert_by_id(id, value) };
+            }
+        }
     }
 }
 

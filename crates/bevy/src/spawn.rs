@@ -48,6 +48,13 @@ enum Decoded<'r, 'd, 'a> {
     Later(&'r Entry<Ops>),
 }
 
+/// What an entity takes in bevy's lists, about.
+const ENTITY_LEN: u64 = 80;
+/// What bevy adds to each value: when it was added and when it was changed.
+const TICKS_LEN: usize = 8;
+/// What a kept row takes beside its bytes, about.
+const KEPT_ROW_LEN: usize = 160;
+
 /// Decodes all columns, so that nothing is spawned from a file that can't be.
 fn decode<'r, 'd, 'a>(
     kept: Option<&Kept>,
@@ -56,10 +63,12 @@ fn decode<'r, 'd, 'a>(
     options: &SpawnOptions,
     ids: &[Entity],
 ) -> Result<Vec<Decoded<'r, 'd, 'a>>, Error> {
-    let mut needs = 0_u64;
+    let mut needs = u64::from(doc.entity_count()).saturating_mul(ENTITY_LEN);
     let mut columns = Vec::with_capacity(doc.columns.len());
-    for (column, rows) in doc.columns.iter().zip(doc.rows_per_column()) {
-        let size = registry.get(&column.schema.name).map_or(size_of::<usize>(), |entry| entry.ops().size);
+    let mut kept_ordinals = unknown_ordinals(doc, registry, options);
+    for (place, (column, rows)) in doc.columns.iter().zip(doc.rows_per_column()).enumerate() {
+        let size =
+            registry.get(&column.schema.name).map_or(KEPT_ROW_LEN, |entry| entry.ops().size + TICKS_LEN);
         needs = needs.saturating_add(u64::from(rows).saturating_mul(size as u64));
         if needs > options.bytes_max {
             let (what, allowed) = ("bytes of component values", options.bytes_max);
@@ -71,7 +80,7 @@ fn decode<'r, 'd, 'a>(
             None => match options.unknown {
                 Unknown::Keep => {
                     kept.map_or(Ok(()), |kept| kept.check(&column.schema))?;
-                    let ordinals = row_ordinals(doc, column).collect();
+                    let ordinals = kept_ordinals.get_mut(place).map(std::mem::take).unwrap_or_default();
                     Decoded::Kept(Unplaced::new(column, ordinals, rows as usize, &spawned)?)
                 }
                 Unknown::Skip => Decoded::Skipped,
@@ -80,11 +89,30 @@ fn decode<'r, 'd, 'a>(
         });
     }
     let count = dangling(doc);
-    if options.strict && count > 0 {
-        let what = "references to entities that are not in the file".to_owned();
-        return Err(Error::CouldNotPlace { what, count });
+    if options.refuse_dangling && count > 0 {
+        return Err(Error::Dangling { count });
     }
     Ok(columns)
+}
+
+/// The entity of each row of the columns that will be kept, in one walk over the tables.
+fn unknown_ordinals(doc: &WorldDoc<'_>, registry: &Registry, options: &SpawnOptions) -> Vec<Vec<u32>> {
+    let kept =
+        |column: &Column<'_>| options.unknown == Unknown::Keep && registry.get(&column.schema.name).is_none();
+    let wanted: Vec<bool> = doc.columns.iter().map(kept).collect();
+    let mut ordinals = vec![Vec::new(); doc.columns.len()];
+    let mut first = 0;
+    for table in &doc.tables {
+        let rows = first..first + table.rows;
+        for &place in &table.components {
+            let place = usize::from(place);
+            if let (Some(true), Some(ordinals)) = (wanted.get(place), ordinals.get_mut(place)) {
+                ordinals.extend(rows.clone());
+            }
+        }
+        first = rows.end;
+    }
+    ordinals
 }
 
 fn dangling(doc: &WorldDoc<'_>) -> u64 {
@@ -134,9 +162,7 @@ fn place(
                 None
             }
             Decoded::Rows(entry, values) => {
-                if entry.ops().target.is_some() {
-                    spawn_targets(world, column, &report.entities);
-                }
+                spawn_targets(world, column, &report.entities);
                 Some(Moving::new((entry.ops().register)(world), values))
             }
         });
@@ -167,21 +193,31 @@ fn insert_tables(
     for table in &doc.tables {
         let rows = table.rows as usize;
         let entities = entities.get(first..first + rows).unwrap_or_default();
-        let mut columns: Vec<&mut Moving> = (0_u16..)
-            .zip(moving.iter_mut())
-            .filter(|(place, _)| table.components.binary_search(place).is_ok())
-            .filter_map(|(_, column)| column.as_mut())
-            .collect();
+        // Taken out and put back: only the table's own columns are looked at.
+        let mut own: Vec<(u16, Moving)> = Vec::with_capacity(table.components.len());
+        for &place in &table.components {
+            own.extend(
+                moving.get_mut(usize::from(place)).and_then(Option::take).map(|column| (place, column)),
+            );
+        }
+        let mut columns: Vec<&mut Moving> = own.iter_mut().map(|(_, column)| column).collect();
         raw::insert_rows(world, &mut columns, entities);
         values += u64::from(table.rows) * columns.len() as u64;
+        for (place, column) in own {
+            if let Some(slot) = moving.get_mut(usize::from(place)) {
+                *slot = Some(column);
+            }
+        }
         first += rows;
     }
     values
 }
 
-/// Spawns what relationships point to: their hooks need it to be there.
+/// Spawns what a column refers to: hooks and observers need it to be there.
 fn spawn_targets(world: &mut World, column: &Column<'_>, entities: &[Entity]) {
-    let ColumnData::References { targets, .. } = &column.data else { return };
+    let (ColumnData::References { targets, .. } | ColumnData::Rows { targets, .. }) = &column.data else {
+        return;
+    };
     for &target in targets.iter() {
         let Some(&entity) = entities.get(target as usize) else { continue };
         if !world.entities().is_index_spawned(entity.index()) {

@@ -104,7 +104,7 @@ fn a_reference_to_nothing_is_an_error_or_reported() {
     }
     let bytes = through_bytes(&capture);
     let error = load(&bytes, registry, true).unwrap_err();
-    assert!(matches!(error, Error::CouldNotPlace { count: 1, .. }), "{error}");
+    assert!(matches!(error, Error::Dangling { count: 1 }), "{error}");
     let (mut loaded, report) = load(&bytes, registry, false).unwrap();
     assert_eq!(report.dangling, 1);
     assert_eq!(loaded.query::<&ChildOf>().iter(&loaded).count(), 0);

@@ -43,3 +43,13 @@ fn lists_of_children_are_not_lost_but_rebuilt() {
     let left = capture.left_out.iter().find(|left| left.component.ends_with("Children")).unwrap();
     assert_eq!(left.reason, Reason::Rebuilt);
 }
+
+#[test]
+fn components_of_entities_that_are_left_out_are_counted_too() {
+    let mut world = World::new();
+    world.spawn(Unregistered);
+    let registry = <World as EcsWorld<Bevy>>::derived_registry().unwrap();
+    let capture = world.capture(registry).unwrap();
+    let left = capture.left_out.iter().find(|left| left.component.ends_with("Unregistered")).unwrap();
+    assert_eq!((left.count, left.reason), (1, Reason::NotRegistered));
+}

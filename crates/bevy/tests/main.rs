@@ -7,6 +7,7 @@
 
 mod entities;
 mod hierarchy;
+mod hooks;
 mod left_out;
 mod random;
 mod references;

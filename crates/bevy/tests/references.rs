@@ -85,8 +85,60 @@ fn a_reference_to_a_despawned_entity_is_reported_and_refused_when_strict() {
     assert_eq!(capture.dangling, 1);
     let bytes = through_bytes(&capture);
     let error = load(&bytes, registry, true).unwrap_err();
-    assert!(matches!(error, keepstone_bevy::Error::CouldNotPlace { count: 1, .. }), "{error}");
+    assert!(matches!(error, keepstone_bevy::Error::Dangling { count: 1 }), "{error}");
     let (mut loaded, report) = load(&bytes, registry, false).unwrap();
     assert_eq!(report.dangling, 1);
     assert_eq!(*loaded.query::<&Goal>().single(&loaded).unwrap(), Goal::Follow(Entity::PLACEHOLDER));
+}
+
+#[derive(Component, Persist, Serialize, Deserialize, Clone, PartialEq, Debug)]
+#[persist(crate = "keepstone_bevy", name = "test.grudges")]
+struct Grudges(HashMap<Entity, u32>);
+
+#[test]
+fn two_dead_entities_may_be_keys_of_one_map() {
+    let mut world = World::new();
+    let enemies: Vec<Entity> = (0..4).map(|_| world.spawn(Unregistered).id()).collect();
+    world.spawn(Grudges(enemies.iter().copied().zip(1..).collect()));
+    world.despawn(enemies[0]);
+    world.despawn(enemies[2]);
+    let registry = <World as keepstone_bevy::EcsWorld<keepstone_bevy::Bevy>>::derived_registry().unwrap();
+    let capture = keepstone_bevy::EcsWorld::capture(&world, registry).unwrap();
+    assert_eq!(capture.dangling, 2);
+    let (mut loaded, report) = load(&through_bytes(&capture), registry, false).unwrap();
+    assert_eq!(report.dangling, 2);
+    // Two keys are bevy's placeholder now, which a map holds once.
+    assert_eq!(loaded.query::<&Grudges>().single(&loaded).unwrap().0.len(), 3);
+}
+
+#[test]
+fn a_kept_map_of_entities_is_readable_after_some_are_gone() {
+    // A program that doesn't know the map loads it, despawns one of its keys, and saves: the others get new ordinals, and
+    // the entries no longer ascend.
+    let mut world = World::new();
+    let mut keys: Vec<Entity> = (0..6).map(|i| world.spawn(Label(i.to_string())).id()).collect();
+    world.spawn((Grudges(keys.iter().copied().zip(1..).collect()), Label("holder".into())));
+    let full = <World as keepstone_bevy::EcsWorld<keepstone_bevy::Bevy>>::derived_registry().unwrap();
+    let bytes = through_bytes(&keepstone_bevy::EcsWorld::capture(&world, full).unwrap());
+    let mut little = keepstone_bevy::Registry::default();
+    keepstone_bevy::RegistryExt::add::<Label>(&mut little).unwrap();
+    let (mut middle, report) = load(&bytes, &little, false).unwrap();
+    keys.clone_from(&report.entities);
+    middle.despawn(keys[0]);
+    let bytes = through_bytes(&keepstone_bevy::EcsWorld::capture(&middle, &little).unwrap());
+    let (mut back, _) = load(&bytes, full, false).unwrap();
+    assert_eq!(back.query::<&Grudges>().single(&back).unwrap().0.len(), 6);
+}
+
+#[test]
+fn a_reference_to_a_stranger_equals_no_other() {
+    let registry = <World as keepstone_bevy::EcsWorld<keepstone_bevy::Bevy>>::derived_registry().unwrap();
+    let (mut a, mut b) = (World::new(), World::new());
+    let strangers = (a.spawn(Unregistered).id(), b.spawn(Unregistered).id());
+    let pair = (a.spawn(Goal::Follow(strangers.0)).id(), b.spawn(Goal::Follow(Entity::PLACEHOLDER)).id());
+    let found = keepstone_bevy::EcsWorld::difference(&a, &b, &[pair], registry).unwrap();
+    assert!(found.is_some_and(|found| found.component == "test.goal"));
+    let pairs = [pair, strangers];
+    b.get_mut::<Goal>(pair.1).unwrap().clone_from(&Goal::Follow(strangers.1));
+    assert_eq!(keepstone_bevy::EcsWorld::difference(&a, &b, &pairs, registry).unwrap(), None);
 }

@@ -118,9 +118,17 @@ fn rows_without_bytes_can_not_fill_the_memory() {
     let registry = <World as EcsWorld<Bevy>>::derived_registry().unwrap();
     let capture = world.capture(registry).unwrap();
     let mut options = keepstone_bevy::SpawnOptions::default();
-    options.bytes_max = 11;
+    options.bytes_max = 99;
     let error = World::new().spawn_doc(&capture.doc, registry, &options).unwrap_err();
-    assert!(matches!(error, Error::Limit { needs: 12, allowed: 11, .. }), "{error}");
-    options.bytes_max = 12;
+    assert!(matches!(error, Error::Limit { needs: 100, allowed: 99, .. }), "{error}");
+    options.bytes_max = 100;
     World::new().spawn_doc(&capture.doc, registry, &options).unwrap();
+}
+
+#[test]
+fn a_type_has_one_name() {
+    let mut registry = Registry::default();
+    registry.add::<Position>().unwrap();
+    let error = registry.add_as::<Position, keepstone_ecs_persist::AsPlain>("other", 1).unwrap_err();
+    assert!(matches!(error, Error::DuplicateType { .. }), "{error}");
 }

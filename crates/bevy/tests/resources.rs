@@ -60,3 +60,30 @@ fn different_resources_are_a_difference() {
     let found = a.difference(&b, &[], registry).unwrap().unwrap();
     assert_eq!((found.pair, found.component.as_str()), (None, "test.clock"));
 }
+
+#[test]
+fn a_removed_resource_neither_stops_a_save_nor_comes_back() {
+    let registry = <World as EcsWorld<Bevy>>::derived_registry().unwrap();
+    let mut world = World::new();
+    world.insert_resource(Weather::Sun);
+    world.insert_resource(Clock { ticks: 1 });
+    world.remove_resource::<Weather>();
+    world.remove_resource::<Clock>();
+    let bytes = through_bytes(&world.capture(registry).unwrap());
+    let (loaded, report) = load(&bytes, registry, true).unwrap();
+    assert_eq!(report.resources, 0);
+    assert!(loaded.get_resource::<Weather>().is_none() && loaded.get_resource::<Clock>().is_none());
+}
+
+#[test]
+fn a_component_on_the_entity_of_a_resource_is_reported() {
+    let registry = <World as EcsWorld<Bevy>>::derived_registry().unwrap();
+    let mut world = World::new();
+    world.insert_resource(Weather::Sun);
+    let id = world.component_id::<Weather>().unwrap();
+    let entity = world.resource_entities().get(id).unwrap();
+    world.entity_mut(entity).insert(Label("on the weather".into()));
+    let capture = world.capture(registry).unwrap();
+    let left = capture.left_out.iter().find(|left| left.component.ends_with("Label")).unwrap();
+    assert_eq!(left.reason, keepstone_ecs_persist::Reason::OnResource);
+}

@@ -66,7 +66,7 @@ pub(crate) fn load(
 ) -> Result<(World, SpawnReport<Entity>), Error> {
     let mut world = World::new();
     let mut options = SpawnOptions::default();
-    options.strict = strict;
+    options.refuse_dangling = strict;
     options.unknown = if strict { Unknown::Refuse } else { Unknown::Keep };
     let report = decode(bytes, |doc| world.spawn_doc(doc, registry, &options))?;
     Ok((world, report))

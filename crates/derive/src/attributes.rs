@@ -1,4 +1,4 @@
-use syn::{Attribute, DeriveInput, LitInt, LitStr, Path, Result, spanned::Spanned};
+use syn::{Attribute, DeriveInput, LitInt, LitStr, Path, Result, ext::IdentExt, spanned::Spanned};
 
 /// What `#[persist(...)]` says.
 pub(crate) struct Attributes {
@@ -12,7 +12,7 @@ pub(crate) struct Attributes {
 impl Attributes {
     pub(crate) fn parse(input: &DeriveInput) -> Result<Self> {
         let mut found = Self {
-            name: input.ident.to_string(),
+            name: input.ident.unraw().to_string(),
             version: 1,
             pod: false,
             relationship: false,

@@ -1,6 +1,6 @@
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Data, DeriveInput, Fields, Index, Member, Result};
+use syn::{Data, DeriveInput, Fields, Index, Member, Result, ext::IdentExt};
 
 use crate::attributes::{Attributes, require_fixed_layout};
 
@@ -9,6 +9,7 @@ pub(crate) fn persist(input: &DeriveInput) -> Result<TokenStream> {
     let Attributes { name, version, krate, .. } = &attributes;
     let ident = &input.ident;
 
+    check_relationship(input, &attributes)?;
     if attributes.relationship {
         return relationship(input, &attributes);
     }
@@ -50,6 +51,21 @@ pub(crate) fn persist(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
+/// Finds relationships that would be saved as values, and lists that should not be saved at all.
+fn check_relationship(input: &DeriveInput, attributes: &Attributes) -> Result<()> {
+    for attribute in &input.attrs {
+        if attribute.path().is_ident("relationship_target") {
+            let message = "the list on the target of a relationship is rebuilt on load: leave out Persist here, and derive it for the relationship";
+            return Err(syn::Error::new_spanned(attribute, message));
+        }
+        if attribute.path().is_ident("relationship") && !attributes.relationship {
+            let message = "this component is a relationship: write #[persist(relationship)], so that the list on its target is rebuilt in its order";
+            return Err(syn::Error::new_spanned(attribute, message));
+        }
+    }
+    Ok(())
+}
+
 /// A relationship is saved as its target: it has a name and a version, and no rows of its own.
 fn relationship(input: &DeriveInput, attributes: &Attributes) -> Result<TokenStream> {
     let Attributes { name, version, krate, .. } = attributes;
@@ -83,7 +99,7 @@ fn plain_impl(input: &DeriveInput, krate: &syn::Path) -> Result<TokenStream> {
     };
     let fields = data.fields.iter().enumerate().map(|(index, field)| {
         let name = match &field.ident {
-            Some(name) => Member::Named(name.clone()),
+            Some(name) => Member::Named(name.unraw()),
             None => Member::Unnamed(Index::from(index)),
         };
         let (name, ty) = (quote!(#name).to_string(), &field.ty);
@@ -97,7 +113,7 @@ fn plain_impl(input: &DeriveInput, krate: &syn::Path) -> Result<TokenStream> {
         unsafe impl #krate::__derive::Plain for #ident {
             const LAYOUT: #krate::__derive::Layout = #krate::__derive::Layout::Struct(&[#(#fields),*]);
         }
-        const _: () = assert!(
+        const _: () = ::core::assert!(
             ::core::mem::size_of::<#ident>() == <#ident as #krate::__derive::Plain>::LAYOUT.size(),
             "persist(pod): the type has padding; reorder its fields or fill the gap with an explicit array of u8",
         );

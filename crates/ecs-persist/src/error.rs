@@ -9,7 +9,7 @@ pub enum Error {
     Format(#[from] keepstone_format::Error),
 
     /// A serde value could not be written or read as a row.
-    #[error("component {component}: {source}")]
+    #[error("a value of component {component} could not be written or read")]
     Value {
         /// Name of the component.
         component: String,
@@ -49,7 +49,7 @@ pub enum Error {
 
     /// A component of the file is not registered in this program.
     #[error(
-        "component {name} of the file is not registered: derive Persist for it, name its type in the program so that its crate is linked, or call registry.add::<T>()"
+        "component {name} of the file is not registered: derive Persist for it, name its type in the program so that its crate is linked, or call registry.add::<T>(); or load with Unknown::Keep or Unknown::Skip"
     )]
     UnknownComponent {
         /// Name in the file.
@@ -67,7 +67,7 @@ pub enum Error {
 
     /// The file's rows of a component don't fit the registered type.
     #[error(
-        "component {name}: the file has {found}, the registered type {type_name} has {expected}; give the new type a new version and a migration, or a new name"
+        "component {name}: the file has {found}, the registered type {type_name} has {expected}; bring the old definition back, or give the new type a new name"
     )]
     Mismatch {
         /// Name of the component.
@@ -93,7 +93,7 @@ pub enum Error {
 
     /// Two types are registered under one name.
     #[error(
-        "two types are registered as component {name}: {first} and {second}; give one of them another name with #[persist(name = \"...\")]"
+        "two types are registered as component {name}: {first} and {second}; give one of them another name with #[persist(name = \"...\")], and each use of a generic type one with registry.add_as"
     )]
     DuplicateName {
         /// The name.
@@ -117,8 +117,7 @@ pub enum Error {
 
     /// Strict mode: something would not be saved.
     #[error(
-        "strict save: {} of {count} value(s) would be left out ({reason}); register it or save without strict",
-        name
+        "strict save: {count} value(s) of {name} would be left out ({reason}); register it, or save without strict"
     )]
     WouldLeaveOut {
         /// The component or part.
@@ -129,13 +128,26 @@ pub enum Error {
         reason: String,
     },
 
-    /// Strict mode: something of the file could not be placed.
-    #[error("strict load: {what} ({count}); load with options that allow it, or repair the file")]
-    CouldNotPlace {
-        /// What could not be placed.
-        what: String,
+    /// References lead to nothing, and the caller refuses that.
+    #[error(
+        "{count} reference(s) in the file lead to nothing, as their targets were gone when it was saved; load without refuse_dangling"
+    )]
+    Dangling {
         /// How many.
         count: u64,
+    },
+
+    /// One type is registered under two names.
+    #[error(
+        "type {type_name} is registered as component {first} already and would be {second} too; register a type once"
+    )]
+    DuplicateType {
+        /// The Rust type.
+        type_name: &'static str,
+        /// Its name.
+        first: String,
+        /// The other name.
+        second: String,
     },
 
     /// A limit of the caller or of the format would be exceeded.
@@ -166,7 +178,8 @@ impl Error {
             | Self::DuplicateName { .. }
             | Self::BadName { .. }
             | Self::WouldLeaveOut { .. }
-            | Self::CouldNotPlace { .. } => Kind::Misuse,
+            | Self::Dangling { .. }
+            | Self::DuplicateType { .. } => Kind::Misuse,
         }
     }
 }

@@ -60,7 +60,8 @@ impl<C> Registry<C> {
     /// Registers `T` under its own name. Registering a type again changes nothing.
     ///
     /// # Errors
-    /// [`Error::DuplicateName`] when another type has that name, [`Error::BadName`] when it is empty or too long.
+    /// [`Error::DuplicateName`] when another type has that name, [`Error::DuplicateType`] when the type has another name,
+    /// [`Error::BadName`] when the name is empty or too long.
     pub fn insert<T: Persist>(&mut self, ops: C) -> Result<(), Error> {
         self.insert_as::<T>(T::NAME, T::VERSION, ops)
     }
@@ -83,6 +84,10 @@ impl<C> Registry<C> {
                 first: first.type_name,
                 second: type_name,
             });
+        }
+        if let Some(first) = self.get_by_type(type_id) {
+            let (first, second) = (first.name.clone(), name.to_owned());
+            return Err(Error::DuplicateType { type_name, first, second });
         }
         let index = self.entries.len();
         self.by_name.insert(name.to_owned(), index);

@@ -56,6 +56,19 @@ pub enum Reason {
     NotRegistered,
     /// The ECS rebuilds it on load from something that was saved.
     Rebuilt,
+    /// It belongs to the ECS itself: observers, systems, query filters.
+    OfTheEcs,
+    /// It stands on the entity of a resource, and such entities are not saved.
+    OnResource,
+    /// It was kept while the component was not registered, and now it is: load the file again to have it.
+    KeptBefore,
+}
+
+impl Reason {
+    /// Whether the application misses the value after a load.
+    pub fn is_loss(self) -> bool {
+        matches!(self, Self::NotRegistered | Self::OnResource | Self::KeptBefore)
+    }
 }
 
 impl fmt::Display for Reason {
@@ -63,6 +76,9 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::NotRegistered => "not registered",
             Self::Rebuilt => "rebuilt on load",
+            Self::OfTheEcs => "of the ECS itself",
+            Self::OnResource => "on the entity of a resource",
+            Self::KeptBefore => "kept before it was registered",
         })
     }
 }
@@ -89,6 +105,18 @@ pub struct EncodeReport {
     pub entities_left_out: u64,
     /// References to entities that no longer exist, written as *none*.
     pub dangling: u64,
+}
+
+impl EncodeReport {
+    /// What an application misses after a load: values whose component is not registered.
+    pub fn lost(&self) -> impl Iterator<Item = &LeftOut> {
+        self.left_out.iter().filter(|left| left.reason.is_loss())
+    }
+
+    /// Whether everything was saved that was the application's own.
+    pub fn is_complete(&self) -> bool {
+        self.lost().next().is_none() && self.dangling == 0
+    }
 }
 
 /// What was spawned.

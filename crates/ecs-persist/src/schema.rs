@@ -212,6 +212,9 @@ impl ComponentSchema {
     fn decode(input: &mut Input<'_>) -> Result<Self, Error> {
         let name = input.name()?.to_owned();
         let version = input.varint_u32()?;
+        if version == 0 {
+            return Err(invalid("version of a component", version, "at least 1"));
+        }
         let flags = input.u8()?;
         let code = input.u8()?;
         let encoding = match code {

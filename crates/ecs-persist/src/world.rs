@@ -37,7 +37,7 @@ pub trait EcsWorld<M>: Sized {
     /// the call with an error and leaves this world with the entities spawned so far despawned again.
     ///
     /// # Errors
-    /// What the file and the registry disagree about; see [`SpawnOptions::strict`].
+    /// What the file and the registry disagree about; see [`SpawnOptions`].
     fn spawn_doc(
         &mut self,
         doc: &WorldDoc<'_>,
@@ -62,8 +62,9 @@ pub trait EcsWorld<M>: Sized {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SpawnOptions {
-    /// Whether a reference to nothing is an error. Otherwise it stands in the report.
-    pub strict: bool,
+    /// Whether a reference to nothing is an error. Otherwise it stands in the report: it was written so because its target no longer
+    /// existed when the world was saved.
+    pub refuse_dangling: bool,
     /// What becomes of components that are not registered.
     pub unknown: Unknown,
     /// The most entities that are accepted.
@@ -88,6 +89,11 @@ pub enum Unknown {
 
 impl Default for SpawnOptions {
     fn default() -> Self {
-        Self { strict: true, unknown: Unknown::Refuse, entities_max: u32::MAX - 1, bytes_max: u64::MAX }
+        Self {
+            refuse_dangling: false,
+            unknown: Unknown::Refuse,
+            entities_max: u32::MAX - 1,
+            bytes_max: u64::MAX,
+        }
     }
 }

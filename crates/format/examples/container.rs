@@ -11,7 +11,7 @@ fn main() -> Result<(), Error> {
     let limits = Limits::for_file_len(bytes.len() as u64);
 
     // Only header, head metadata and footer are read here.
-    let reader = Reader::open(bytes.as_slice(), limits.clone())?;
+    let reader = Reader::open(bytes.as_slice(), limits)?;
     println!("{} of {} bytes: {:?}", reader.header().kind, bytes.len(), reader.head().name());
     for section in reader.sections() {
         println!("  section {}: {} bytes at byte {}", section.id(), section.decoded_len(), section.offset());

@@ -32,7 +32,7 @@ pub const PLAIN_LEN_MAX: u32 = 1 << 24;
 const DECODED_MIN: u64 = 256 << 20;
 const DECODED_PER_FILE_BYTE: u64 = 16;
 /// The least number of rows that [`Limits::for_file_len`] allows.
-const ROWS_MIN: u32 = 1 << 24;
+const ROWS_MIN: u32 = 1 << 20;
 
 /// What a reader may spend on one file.
 ///

@@ -59,7 +59,10 @@ primitives!(f32: F32, f64: F64);
 
 // SAFETY: the elements of an array follow each other without padding, and each keeps the contract.
 unsafe impl<T: Plain, const N: usize> Plain for [T; N] {
-    const LAYOUT: Layout = Layout::Array(&T::LAYOUT, array_count(N));
+    const LAYOUT: Layout = {
+        assert!(T::LAYOUT.size() > 0, "an array in a plain type has elements without bytes");
+        Layout::Array(&T::LAYOUT, array_count(N))
+    };
 }
 
 /// Views rows as bytes in the order of the host, which is little-endian nearly everywhere. For a file use

@@ -24,7 +24,7 @@ pub use keepstone_ecs_persist::__derive;
 pub use keepstone_ecs_persist::{Persist, WorldMeta};
 pub use keepstone_format::plain::Plain;
 pub use keepstone_world::{
-    Codec, Durability, Error, Kind, LoadMode, LoadOptions, SaveOptions, Unknown, WorldFiles,
+    Codec, Durability, Error, Kind, LoadMode, LoadOptions, SaveOptions, Unknown, WorldFiles, save_worlds,
 };
 
 /// What nearly every program imports.

@@ -44,8 +44,14 @@ pub enum Error {
         /// Bytes the caller allows.
         allowed: u64,
     },
+    /// The path names a directory, a device or a pipe.
+    #[error("{}: is not a file; name one", path.display())]
+    NotAFile {
+        /// The path as given.
+        path: PathBuf,
+    },
     /// The path ends in no file name, so there is nothing to replace.
-    #[error("{}: path has no file name; add one", path.display())]
+    #[error("{path:?}: path has no file name; add one")]
     NoFileName {
         /// The path as given.
         path: PathBuf,
@@ -73,7 +79,7 @@ impl Error {
             Self::Io { source, .. } => kind_of(source.kind()),
             Self::NotDurable { source, .. } => source.kind(),
             Self::Limit { .. } => Kind::Limit,
-            Self::NoFileName { .. } => Kind::Misuse,
+            Self::NoFileName { .. } | Self::NotAFile { .. } => Kind::Misuse,
             Self::Poisoned { .. } => Kind::Poisoned,
         }
     }
@@ -83,7 +89,9 @@ impl Error {
         match self {
             Self::Io { source, .. } => Some(source.kind()),
             Self::NotDurable { source, .. } => source.io_kind(),
-            Self::Limit { .. } | Self::NoFileName { .. } | Self::Poisoned { .. } => None,
+            Self::Limit { .. } | Self::NoFileName { .. } | Self::NotAFile { .. } | Self::Poisoned { .. } => {
+                None
+            }
         }
     }
 }

@@ -161,6 +161,8 @@ pub trait File: Debug + Send + Sync {
 pub struct Metadata {
     /// Length in bytes.
     pub len: u64,
+    /// Whether it is a file, not a directory, a device or a pipe.
+    pub is_file: bool,
     /// The nine permission bits, where the system has them.
     pub mode: Option<u32>,
     /// Which file it is, whatever its names, where the system tells.

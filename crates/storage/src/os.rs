@@ -122,6 +122,7 @@ fn describe(found: &fs::Metadata) -> Metadata {
     // Set-id and sticky bits are not carried over to new content, as the kernel drops them on a write.
     Metadata {
         len: found.len(),
+        is_file: found.is_file(),
         mode: Some(found.mode() & 0o777),
         id: Some(FileId { device: found.dev(), inode: found.ino() }),
     }
@@ -152,7 +153,7 @@ fn sync_directory(dir: &Path) -> io::Result<()> {
 
 #[cfg(windows)]
 fn describe(found: &fs::Metadata) -> Metadata {
-    Metadata { len: found.len(), mode: None, id: None }
+    Metadata { len: found.len(), is_file: found.is_file(), mode: None, id: None }
 }
 
 #[cfg(windows)]

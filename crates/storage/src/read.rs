@@ -9,8 +9,12 @@ use crate::{Error, File, Files, Op};
 /// power cut may still take it back.
 ///
 /// # Errors
-/// [`Error::Limit`] if the file is longer, [`Error::Io`] if it is missing or can't be read.
+/// [`Error::NotAFile`] for a directory, a device or a pipe, [`Error::Limit`] if the file is longer, [`Error::Io`] if it is missing or can't be read.
 pub fn read(files: &dyn Files, path: &Path, len_max: u64, buf: &mut Vec<u8>) -> Result<(), Error> {
+    // Asked before opening, which waits where a pipe has no writer.
+    if !files.metadata(path)?.is_file {
+        return Err(Error::NotAFile { path: path.to_owned() });
+    }
     let file = files.open(path)?;
     let needs = file.metadata()?.len;
     if needs > len_max {

@@ -207,7 +207,7 @@ fn reading_under_any_fault_gives_the_content_or_an_error() {
     let content = payload(1, 5000);
     save(&*disk, &path, &content).unwrap();
     let mut failed = 0;
-    for at in 0..6 {
+    for at in 0..7 {
         for fault in Fault::ERRORS {
             let faulty = FaultFiles::over(Arc::clone(&disk), at, fault, Until::Once);
             let mut found = Vec::new();
@@ -217,5 +217,5 @@ fn reading_under_any_fault_gives_the_content_or_an_error() {
             }
         }
     }
-    assert_eq!(failed, 3 * Fault::ERRORS.len(), "open, stat and one read");
+    assert_eq!(failed, 4 * Fault::ERRORS.len(), "two stats, open and one read");
 }

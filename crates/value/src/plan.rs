@@ -3,6 +3,7 @@ mod empty;
 use std::cell::Cell;
 use std::collections::HashMap;
 
+use crate::options::DEPTH_MAX;
 use crate::plan::empty::{empty_types, is_empty};
 use crate::shape::{Alternative, Body, Field, Payload, Position, Prim, Shape, Type, by_place};
 
@@ -260,10 +261,10 @@ impl<'s> Compiler<'s, '_> {
             node: self.position(&field.position),
             required: field.required,
         });
-        let empty = |field: &Field| field.required && is_empty(&field.position, self.empty);
+        let weight = |field: &Field| if field.required { self.weight(&field.position) } else { 0 };
         Fields {
             list: list.collect(),
-            empties: fields.iter().map(|field| u64::from(empty(field))).sum(),
+            empties: fields.iter().map(weight).sum(),
             full: fields.iter().all(|field| field.required),
             backs: self.backs.get(&place).cloned().unwrap_or_default(),
             compared: Cell::new((0, 0, false)),
@@ -271,8 +272,24 @@ impl<'s> Compiler<'s, '_> {
     }
 
     fn items(&self, items: &[Position]) -> Items {
-        let empties = items.iter().map(|item| u64::from(is_empty(item, self.empty))).sum();
+        let empties = items.iter().map(|item| self.weight(item)).sum();
         Items { nodes: items.iter().map(|item| self.position(item)).collect(), empties }
+    }
+
+    /// What a value costs that takes neither bytes nor references: itself and each newtype around it. Nothing if it takes some.
+    fn weight(&self, position: &Position) -> u64 {
+        if !is_empty(position, self.empty) {
+            return 0;
+        }
+        let (mut weight, mut place) = (1, position);
+        while let [Alternative::Type(index)] = place.0.as_slice()
+            && let Some(Body::Newtype(inner)) = at(self.types, *index).map(|found| &found.body)
+            && weight < u64::from(DEPTH_MAX)
+        {
+            weight += 1;
+            place = inner;
+        }
+        weight
     }
 
     fn position(&self, position: &Position) -> Node {

@@ -15,7 +15,7 @@ pub enum Error {
     Storage(#[from] keepstone_storage::Error),
 
     /// What a file holds is not a world that can be loaded.
-    #[error("{}: {source}", path.display())]
+    #[error("{} could not be loaded", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -25,7 +25,7 @@ pub enum Error {
     },
 
     /// The last bytes of a file could not be written.
-    #[error("could not write the world: {source}")]
+    #[error("the last bytes of the world could not be written")]
     Write {
         /// What the file said.
         #[source]
@@ -33,11 +33,18 @@ pub enum Error {
     },
 
     /// A stream given by the caller failed.
-    #[error("could not read the world: {source}")]
+    #[error("the stream with the world could not be read")]
     Read {
         /// What the stream said.
         #[source]
         source: std::io::Error,
+    },
+
+    /// The file holds several worlds, and the caller named none.
+    #[error("the file holds several worlds: {}; name one with LoadOptions::world", names.join(", "))]
+    SeveralWorlds {
+        /// Their names.
+        names: Vec<String>,
     },
 
     /// A stream has more bytes than the limit allows.
@@ -65,6 +72,7 @@ impl Error {
             Self::Storage(source) => source.kind(),
             Self::Write { source } | Self::Read { source } => io_kind(source),
             Self::TooLong { .. } => Kind::Limit,
+            Self::SeveralWorlds { .. } => Kind::Misuse,
         }
     }
 }

@@ -4,8 +4,10 @@ use std::{
     time::Instant,
 };
 
-use keepstone_ecs_persist::{Capture, EcsWorld, EncodeOptions, Reason, SpawnOptions, Unknown, WorldDoc};
-use keepstone_format::{Limits, Reader};
+use keepstone_ecs_persist::{
+    Capture, EcsWorld, EncodeOptions, SpawnOptions, Unknown, WorldDoc, encode_worlds, list_worlds,
+};
+use keepstone_format::{Header, Limits, Reader};
 use keepstone_storage::atomic;
 
 use crate::{
@@ -40,7 +42,7 @@ pub trait WorldFiles<M>: EcsWorld<M> {
         path: impl AsRef<Path>,
         options: &SaveOptions<'_, Self::Registry>,
     ) -> Result<SaveReport, Error> {
-        save_file(self, path.as_ref(), options)
+        write_file(path.as_ref(), options, |out| encode(&[("", self)], out, options))
     }
 
     /// Loads a file into a world of its own, strictly: what can't be placed is an error.
@@ -110,7 +112,7 @@ pub trait WorldFiles<M>: EcsWorld<M> {
         out: &mut impl Write,
         options: &SaveOptions<'_, Self::Registry>,
     ) -> Result<SaveReport, Error> {
-        encode(self, out, options)
+        encode(&[("", self)], out, options)
     }
 
     /// Reads a world from a stream, to its end, strictly.
@@ -148,15 +150,15 @@ const BUFFER_LEN: usize = 64 << 10;
 
 impl<M, W: EcsWorld<M>> WorldFiles<M> for W {}
 
-fn save_file<M, W: EcsWorld<M>>(
-    world: &W,
+fn write_file<R>(
     path: &Path,
-    options: &SaveOptions<'_, W::Registry>,
+    options: &SaveOptions<'_, R>,
+    encode: impl FnOnce(&mut BufWriter<atomic::Writer<'_>>) -> Result<SaveReport, Error>,
 ) -> Result<SaveReport, Error> {
     // Capture and encoding fail before anything is written for most reasons; for the others the temporary is dropped.
     let file = atomic::Writer::create(&*options.files, path, options.durability)?;
     let mut out = BufWriter::with_capacity(BUFFER_LEN, file);
-    let mut report = encode(world, &mut out, options)?;
+    let mut report = encode(&mut out)?;
     let start = Instant::now();
     let file = out.into_inner().map_err(|error| Error::Write { source: error.into_error() })?;
     if report.encoded.bytes_total > options.bytes_max {
@@ -173,6 +175,19 @@ fn save_file<M, W: EcsWorld<M>>(
     Ok(report)
 }
 
+/// Saves several worlds, such as the levels of a game, under their names into one file, from which each can be loaded alone with
+/// [`LoadOptions::world`]. Otherwise as [`WorldFiles::save_with`]; the report is about all of them.
+///
+/// # Errors
+/// As [`WorldFiles::save_with`]; when two worlds have one name.
+pub fn save_worlds<M, W: EcsWorld<M>>(
+    worlds: &[(&str, &W)],
+    path: impl AsRef<Path>,
+    options: &SaveOptions<'_, W::Registry>,
+) -> Result<SaveReport, Error> {
+    write_file(path.as_ref(), options, |out| encode(worlds, out, options))
+}
+
 fn check(bytes: &[u8]) -> Result<(), keepstone_ecs_persist::Error> {
     let reader = Reader::open(bytes, Limits::for_file_len(bytes.len() as u64))?;
     let mut first = None;
@@ -186,7 +201,7 @@ fn check(bytes: &[u8]) -> Result<(), keepstone_ecs_persist::Error> {
 }
 
 fn encode<M, W: EcsWorld<M>>(
-    world: &W,
+    worlds: &[(&str, &W)],
     out: &mut impl Write,
     options: &SaveOptions<'_, W::Registry>,
 ) -> Result<SaveReport, Error> {
@@ -195,17 +210,25 @@ fn encode<M, W: EcsWorld<M>>(
         Some(registry) => registry,
         None => W::derived_registry()?,
     };
-    let mut capture = world.capture(registry)?;
-    capture.doc.meta = options.meta.clone();
-    if options.strict {
-        refuse_left_out(&capture)?;
+    let mut captures = Vec::with_capacity(worlds.len());
+    for (name, world) in worlds {
+        let mut capture = world.capture(registry)?;
+        (*name).clone_into(&mut capture.doc.name);
+        capture.doc.meta = options.meta.clone();
+        if options.strict {
+            refuse_left_out(&capture)?;
+        }
+        captures.push(capture);
     }
     let captured = Instant::now();
+    let docs: Vec<&WorldDoc<'_>> = captures.iter().map(|capture| &capture.doc).collect();
     let encode_options = EncodeOptions::default().codec(options.codec).store_id(options.store_id);
-    let (_, mut encoded) = capture.doc.encode(out, &encode_options)?;
-    encoded.left_out = capture.left_out;
-    encoded.entities_left_out = capture.entities_left_out;
-    encoded.dangling = capture.dangling;
+    let (_, mut encoded) = encode_worlds(&docs, out, &encode_options)?;
+    for capture in captures {
+        encoded.left_out.extend(capture.left_out);
+        encoded.entities_left_out += capture.entities_left_out;
+        encoded.dangling += capture.dangling;
+    }
     Ok(SaveReport {
         encoded,
         durability: None,
@@ -216,7 +239,7 @@ fn encode<M, W: EcsWorld<M>>(
 }
 
 fn refuse_left_out<E: Copy>(capture: &Capture<'_, E>) -> Result<(), keepstone_ecs_persist::Error> {
-    let lost = capture.left_out.iter().find(|left| left.reason != Reason::Rebuilt);
+    let lost = capture.left_out.iter().find(|left| left.reason.is_loss());
     if let Some(left) = lost {
         return Err(keepstone_ecs_persist::Error::WouldLeaveOut {
             name: left.component.clone(),
@@ -232,6 +255,16 @@ fn refuse_left_out<E: Copy>(capture: &Capture<'_, E>) -> Result<(), keepstone_ec
         });
     }
     Ok(())
+}
+
+fn only_world<'r>(reader: &'r Reader<&[u8]>) -> Result<WorldDoc<'r>, Error> {
+    let worlds = list_worlds(reader)?;
+    match worlds.as_slice() {
+        [] | [_] => Ok(WorldDoc::decode(reader, 0)?),
+        several => {
+            Err(Error::SeveralWorlds { names: several.iter().map(|world| world.name.clone()).collect() })
+        }
+    }
 }
 
 fn load_file<M, W: EcsWorld<M>>(
@@ -251,9 +284,21 @@ fn load_file<M, W: EcsWorld<M>>(
 }
 
 fn read(path: &Path, files: &dyn keepstone_storage::Files, bytes_max: u64) -> Result<Vec<u8>, Error> {
+    check_start(path, files)?;
     let mut bytes = Vec::new();
     keepstone_storage::read(files, path, bytes_max, &mut bytes)?;
     Ok(bytes)
+}
+
+/// Looks at the first bytes, so that a large file that isn't ours is not read.
+fn check_start(path: &Path, files: &dyn keepstone_storage::Files) -> Result<(), Error> {
+    if !files.metadata(path)?.is_file {
+        return Err(keepstone_storage::Error::NotAFile { path: path.to_owned() }.into());
+    }
+    let mut start = [0; Header::LEN];
+    let len = files.open(path)?.read_full_at(&mut start, 0)?;
+    let checked = Header::read(start.get(..len).unwrap_or_default());
+    checked.map(drop).map_err(|source| Error::File { path: path.to_owned(), source: source.into() })
 }
 
 fn spawn<M, W: EcsWorld<M>>(
@@ -269,10 +314,14 @@ fn spawn<M, W: EcsWorld<M>>(
     let limits = options.limits.unwrap_or_else(|| Limits::for_file_len(bytes.len() as u64));
     let decoded_max = limits.decoded_max;
     let reader = Reader::open(bytes, limits).map_err(keepstone_ecs_persist::Error::from)?;
-    let doc = WorldDoc::decode(&reader, 0)?;
+    let doc = match &options.world {
+        Some(name) => WorldDoc::decode_named(&reader, name)?,
+        None if options.strict => only_world(&reader)?,
+        None => WorldDoc::decode(&reader, 0)?,
+    };
     let decoded = Instant::now();
     let mut spawn_options = SpawnOptions::default();
-    spawn_options.strict = options.strict;
+    spawn_options.refuse_dangling = options.refuse_dangling;
     let unasked = if options.strict { Unknown::Refuse } else { Unknown::Keep };
     spawn_options.unknown = options.unknown.unwrap_or(unasked);
     spawn_options.entities_max = options.entities_max;
@@ -280,6 +329,7 @@ fn spawn<M, W: EcsWorld<M>>(
     let spawned = world.spawn_doc(&doc, registry, &spawn_options)?;
     Ok(LoadReport {
         spawned,
+        meta: doc.meta,
         bytes: bytes.len() as u64,
         read_time: std::time::Duration::ZERO,
         decode_time: decoded - start,

@@ -37,7 +37,7 @@ mod options;
 mod report;
 
 pub use error::Error;
-pub use files::WorldFiles;
+pub use files::{WorldFiles, save_worlds};
 pub use keepstone_ecs_persist::{Unknown, WorldMeta};
 pub use keepstone_format::{Codec, Kind};
 pub use keepstone_storage::Durability;

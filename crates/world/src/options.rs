@@ -33,8 +33,12 @@ pub struct SaveOptions<'r, R> {
 pub struct LoadOptions<'r, R> {
     /// The components to load; derived ones unless given.
     pub registry: Option<&'r R>,
-    /// Whether anything that can't be placed is an error; otherwise it stands in the report.
+    /// Whether components that are not registered are an error, unless `unknown` says what becomes of them.
     pub strict: bool,
+    /// Whether a reference to nothing is an error; otherwise it stands in the report.
+    pub refuse_dangling: bool,
+    /// The name of the world, in a file that holds several.
+    pub world: Option<String>,
     /// What becomes of components that are not registered; unless given they are refused when strict, else kept.
     pub unknown: Option<Unknown>,
     /// The most bytes that the file may have.
@@ -77,6 +81,8 @@ impl<R> Default for LoadOptions<'_, R> {
         Self {
             registry: None,
             strict: true,
+            refuse_dangling: false,
+            world: None,
             unknown: None,
             bytes_max: 1 << 36,
             limits: None,
@@ -144,9 +150,21 @@ impl<'r, R> LoadOptions<'r, R> {
         self
     }
 
-    /// Chooses whether anything that can't be placed is an error.
+    /// Chooses whether a reference to nothing, written because its target was gone at the save, is an error.
+    pub fn refuse_dangling(mut self, refuse_dangling: bool) -> Self {
+        self.refuse_dangling = refuse_dangling;
+        self
+    }
+
+    /// Chooses whether components that are not registered are an error; else they are kept for the next save.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
+        self
+    }
+
+    /// Chooses the world of a file that holds several.
+    pub fn world(mut self, name: impl Into<String>) -> Self {
+        self.world = Some(name.into());
         self
     }
 
@@ -202,6 +220,8 @@ impl<R> fmt::Debug for LoadOptions<'_, R> {
         f.debug_struct("LoadOptions")
             .field("own_registry", &self.registry.is_some())
             .field("strict", &self.strict)
+            .field("refuse_dangling", &self.refuse_dangling)
+            .field("world", &self.world)
             .field("unknown", &self.unknown)
             .field("bytes_max", &self.bytes_max)
             .field("limits", &self.limits)

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use keepstone_ecs_persist::{EncodeReport, SpawnReport};
+use keepstone_ecs_persist::{EncodeReport, SpawnReport, WorldMeta};
 use keepstone_storage::Durability;
 
 /// What was saved and what it took.
@@ -25,6 +25,8 @@ pub struct SaveReport {
 pub struct LoadReport<E> {
     /// The entities, and what could not be placed.
     pub spawned: SpawnReport<E>,
+    /// What the application said about the world when it was saved.
+    pub meta: WorldMeta,
     /// Bytes of the file.
     pub bytes: u64,
     /// Time to read the file.

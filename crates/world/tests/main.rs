@@ -7,6 +7,8 @@
 
 mod crash;
 mod faults;
+#[cfg(feature = "lz4")]
+mod memory;
 #[cfg(not(feature = "lz4"))]
 mod no_codec;
 mod options;

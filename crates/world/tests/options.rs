@@ -118,3 +118,42 @@ impl Tap for Rot {
         Ok(())
     }
 }
+
+#[test]
+fn several_worlds_in_one_file_are_loaded_one_by_one() {
+    let files = Arc::new(MemFiles::new());
+    let options = SaveOptions::default().files(files.clone()).codec(Codec::None);
+    let (town, cave) = (world(10), world(20));
+    let report = keepstone_world::save_worlds(&[("town", &town), ("cave", &cave)], PATH, &options).unwrap();
+    assert_eq!(report.encoded.entities, 4);
+    let named = |name: &str| {
+        let options = LoadOptions::default().files(files.clone()).world(name);
+        World::load_with(PATH, &options).map(|(mut world, _)| crate::support::number(&mut world))
+    };
+    assert_eq!(named("cave").unwrap(), Some(20));
+    assert_eq!(named("town").unwrap(), Some(10));
+    assert_eq!(named("moon").unwrap_err().kind(), Kind::NotFound);
+    let error = load(files.clone()).unwrap_err();
+    assert!(matches!(error, Error::SeveralWorlds { ref names } if *names == ["town", "cave"]), "{error}");
+    let error = keepstone_world::save_worlds(&[("a", &town), ("a", &cave)], PATH, &options).unwrap_err();
+    assert!(error.to_string().contains("name of a world"), "{error}");
+    assert_eq!(named("cave").unwrap(), Some(20), "the previous file is as it was");
+}
+
+#[test]
+fn a_directory_is_not_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(World::load(dir.path()).unwrap_err().kind(), Kind::Misuse);
+    assert_eq!(world(1).save(dir.path()).unwrap_err().kind(), Kind::Misuse);
+}
+
+#[test]
+fn what_is_not_ours_is_refused_by_its_first_bytes() {
+    let counting = Arc::new(keepstone_testkit::CountingFiles::over(Arc::new(MemFiles::new())));
+    keepstone_storage::atomic::replace(&*counting, PATH.as_ref(), Durability::Durable, &[b'x'; 1 << 20])
+        .unwrap();
+    let before = counting.counts().reads;
+    let error = World::load_with(PATH, &LoadOptions::default().files(counting.clone())).unwrap_err();
+    assert_eq!(error.kind(), Kind::Damaged, "{error}");
+    assert_eq!(counting.counts().reads, before + 1);
+}

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use keepstone::{ecs::Reason, world::SaveReport};
+use keepstone::world::SaveReport;
 use serde::Serialize;
 
 use super::measure::Measurement;
@@ -11,7 +11,7 @@ use crate::text::{Grid, Shown, count, plural, size, time};
 #[derive(Debug, Serialize)]
 pub(crate) struct Demonstration {
     entities: u32,
-    components: u32,
+    components: u64,
     values: u64,
     /// Whether the program was built with optimisation; else its times mean little.
     is_release: bool,
@@ -66,7 +66,7 @@ impl Demonstration {
         self.components = encoded.components;
         self.values = encoded.values;
         let lost =
-            encoded.left_out.iter().filter(|left| left.reason != Reason::Rebuilt).map(|left| left.count);
+            encoded.left_out.iter().filter(|left| left.reason.is_loss()).map(|left| left.count);
         let lost = lost.sum::<u64>() + encoded.entities_left_out + encoded.dangling;
         let detail = format!("{}, {} left out", plural(encoded.values, "value"), count(lost));
         self.checks.push(Check::new(&format!("saved, {}", codec_name(codec)), lost == 0, detail));

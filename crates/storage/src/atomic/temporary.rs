@@ -40,6 +40,9 @@ impl<'a> Temporary<'a> {
         };
         let dir = parents::dir_of(target);
         let replaced = found(files.metadata(target))?;
+        if replaced.is_some_and(|replaced| !replaced.is_file) {
+            return Err(Error::NotAFile { path: target.to_owned() });
+        }
         if replaced.is_none() {
             parents::enter(files, &dir)?;
         }

@@ -33,6 +33,11 @@ impl<'a> Reader<'_, 'a> {
         let Start((targets, bytes)) = start;
         let targets = targets.get(..targets.len().saturating_sub(self.targets.len())).unwrap_or_default();
         let bytes = bytes.get(..bytes.len().saturating_sub(self.rest.len())).unwrap_or_default();
+        if !targets.is_empty() {
+            // Whoever renumbers entities leaves the entries where they are.
+            *before = None;
+            return Ok(());
+        }
         let key = (targets, bytes);
         if before.is_some_and(|before| before >= key) {
             return Err(Problem::Order.into());

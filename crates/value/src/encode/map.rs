@@ -4,6 +4,7 @@ use serde::ser::{self, Serialize};
 
 use crate::encode::compound::correct_count;
 use crate::encode::writer::{Sink, Writer};
+use crate::entity::NONE;
 use crate::error::Problem;
 use crate::fault::Fault;
 use crate::plan;
@@ -82,7 +83,11 @@ impl Sink<'_> {
             }
         }
         sorted.sort_unstable_by(compare);
-        if sorted.windows(2).any(|pair| matches!(pair, [a, b] if compare(a, b) == Ordering::Equal)) {
+        // Keys that refer to nothing may be equal: what they referred to was not.
+        let twice = |a: &(u64, &Entry, Place), b: &(u64, &Entry, Place)| {
+            compare(a, b) == Ordering::Equal && !self.key(a.1).0.contains(&NONE)
+        };
+        if sorted.windows(2).any(|pair| matches!(pair, [a, b] if twice(a, b))) {
             return Err(Problem::DuplicateKey.into());
         }
         let (mut bytes, mut targets) = std::mem::take(&mut self.scratch);

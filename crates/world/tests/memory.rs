@@ -1,0 +1,183 @@
+//! What hostile files cost in memory, as the kernel counted it in a process of their own.
+
+use std::{env, fs, path::Path, process::Command};
+
+use bevy_ecs::world::World;
+use keepstone_ecs_persist::{WorldDoc, list_worlds};
+use keepstone_format::{Codec, FileKind, Limits, Metadata, Reader, SectionId, Writer, WriterOptions, wire};
+use keepstone_world::{LoadOptions, WorldFiles};
+
+const MIB: u64 = 1 << 20;
+/// What a reader may take beside three times what it may decode.
+const BASE: u64 = 64 * MIB;
+/// In a child: the file to read, and how far.
+const FILE: &str = "KEEPSTONE_MEMORY_FILE";
+const LOAD: &str = "KEEPSTONE_MEMORY_LOAD";
+const TEST: &str = "memory::hostile_files_are_read_within_the_memory_that_limits_promise";
+/// As many rows as a small file may have.
+const ROWS_MAX: u32 = 1 << 24;
+
+/// Whether a file is loaded into a world of an ECS after it was verified and decoded.
+#[derive(Clone, Copy, PartialEq)]
+enum Far {
+    Decode,
+    Load,
+}
+
+/// Sections of one world: id, instance and payload, which is repeated.
+type Sections = Vec<(SectionId, u32, Vec<u8>, usize)>;
+
+#[test]
+fn hostile_files_are_read_within_the_memory_that_limits_promise() {
+    if !cfg!(target_os = "linux") {
+        println!("skipped: there is no /proc to measure with");
+        return;
+    }
+    if let Ok(file) = env::var(FILE) {
+        return read(Path::new(&file), env::var(LOAD).is_ok());
+    }
+    let mut over = Vec::new();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, far, sections) in cases() {
+        let path = folder.path().join(name);
+        let len = write(&path, &sections);
+        let allowed = BASE + 3 * Limits::for_file_len(len).decoded_max;
+        let mut child = Command::new(env::current_exe().unwrap());
+        child.args(["--exact", TEST, "--nocapture"]).env(FILE, &path);
+        if far == Far::Load {
+            child.env(LOAD, "yes");
+        }
+        let child = child.output().unwrap();
+        let said = String::from_utf8_lossy(&child.stdout);
+        let errors = String::from_utf8_lossy(&child.stderr);
+        assert!(child.status.success(), "{name}: {}: {said} {errors}", child.status);
+        let peak = said.lines().find_map(|line| line.strip_prefix("peak ")?.parse::<u64>().ok()).unwrap();
+        println!("{name}: {len} bytes, peak {} MiB of {} MiB", peak / MIB, allowed / MIB);
+        if peak > allowed {
+            over.push(format!("{name}: {peak} bytes at the peak, {allowed} allowed"));
+        }
+    }
+    assert!(over.is_empty(), "{}", over.join("\n"));
+}
+
+#[expect(clippy::disallowed_methods, reason = "a child process reads its scratch file")]
+fn read(path: &Path, load: bool) {
+    let bytes = fs::read(path).unwrap();
+    if let Ok(reader) = Reader::open(bytes.as_slice(), Limits::for_file_len(bytes.len() as u64)) {
+        reader.verify(&mut |_| ()).unwrap();
+        for world in list_worlds(&reader).unwrap_or_default() {
+            drop(WorldDoc::decode(&reader, world.world));
+        }
+    }
+    drop(bytes);
+    if load {
+        let loaded = World::load_with(path, &LoadOptions::default().strict(false));
+        println!("loaded: {}", loaded.map_or_else(|err| err.to_string(), |_| "yes".to_owned()));
+    }
+    println!("peak {}", peak());
+}
+
+#[expect(clippy::disallowed_methods, reason = "the kernel answers in a file")]
+fn peak() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[expect(clippy::disallowed_methods, reason = "a scratch file for a child process")]
+fn write(path: &Path, sections: &Sections) -> u64 {
+    let options = WriterOptions::new(FileKind::WORLD).codec(Codec::Lz4);
+    let mut writer = Writer::new(Vec::new(), options).unwrap();
+    for (id, instance, payload, times) in sections {
+        writer.coded_from(*id, *instance, &vec![payload.as_slice(); *times]).unwrap();
+    }
+    let (bytes, _) = writer.finish(Metadata::new()).unwrap();
+    fs::write(path, &bytes).unwrap();
+    bytes.len() as u64
+}
+
+fn cases() -> Vec<(&'static str, Far, Sections)> {
+    let too_much = || {
+        let columns = [component("a", &[0x20, 16, 1]), component("b", &[0x20, 16, 1])];
+        let mut sections = world(&columns, ROWS_MAX, &[0, 1]);
+        sections.push((SectionId::VALUES, 0, vec![0; 1 << 20], 256));
+        sections.push((SectionId::VALUES, 1, vec![0; 1 << 20], 256));
+        sections
+    };
+    let ids = || {
+        let mut sections = world(&[], 15 << 20, &[]);
+        sections.push((SectionId::FOREIGN_IDS, 0, vec![7; 1 << 20], 240));
+        sections
+    };
+    let without_end = || world(&[component("a", &[0x20, 1].repeat(1 << 20))], 1, &[0]);
+    vec![
+        ("zeros that are allowed", Far::Load, plain(15, 16)),
+        ("zeros that are not", Far::Load, plain(20, 16)),
+        ("two columns that are too much together", Far::Load, too_much()),
+        ("entities without components", Far::Decode, world(&[], ROWS_MAX, &[])),
+        ("entities that are claimed", Far::Load, world(&[], u32::MAX - 1, &[])),
+        ("tables of one row", Far::Load, tables()),
+        ("a length a row", Far::Decode, lengths(1)),
+        ("foreign ids", Far::Decode, ids()),
+        ("a layout without end", Far::Load, without_end()),
+    ]
+}
+
+/// A world of one table.
+fn world(components: &[Vec<u8>], rows: u32, of_table: &[u8]) -> Sections {
+    let mut schema = varint(components.len() as u64);
+    schema.extend(components.concat());
+    let mut tables = vec![0];
+    tables.extend(varint(rows.into()));
+    tables.push(1);
+    tables.extend(varint(rows.into()));
+    tables.extend(varint(of_table.len() as u64));
+    tables.extend(of_table);
+    vec![(SectionId::SCHEMA, 0, schema, 1), (SectionId::TABLES, 0, tables, 1)]
+}
+
+fn component(name: &str, layout: &[u8]) -> Vec<u8> {
+    [&[u8::try_from(name.len()).unwrap()], name.as_bytes(), &[1, 0, 1], layout].concat()
+}
+
+/// Rows of 16 MiB of zeros.
+fn plain(rows: u32, mib: usize) -> Sections {
+    let layout = [&[0x20][..], &varint(mib as u64 * MIB), &[1]].concat();
+    let mut sections = world(&[component("zeros", &layout)], rows, &[0]);
+    sections.push((SectionId::VALUES, 0, vec![0; 1 << 20], mib * rows as usize));
+    sections
+}
+
+/// As many tables as there may be, of a row each, with one of two components or none.
+fn tables() -> Sections {
+    let mut sections = world(&[component("a", &[0x21, 0]), component("b", &[0x21, 0])], 1, &[]);
+    let mut tables = vec![0];
+    tables.extend(varint(1 << 20));
+    tables.extend(varint(1 << 20));
+    for _ in 0..1 << 18 {
+        tables.extend([1, 0, 1, 1, 0, 1, 1, 1, 1, 2, 0, 1]);
+    }
+    sections[1].2 = tables;
+    sections
+}
+
+/// Columns of rows with a length each, which are all zero but one.
+fn lengths(columns: u8) -> Sections {
+    let column = |index: u8| vec![1, b'a' + index, 1, 0, 4, 0];
+    let of_table: Vec<u8> = (0..columns).collect();
+    let components: Vec<_> = of_table.iter().map(|index| column(*index)).collect();
+    let mut sections = world(&components, ROWS_MAX, &of_table);
+    for index in 0..u32::from(columns) {
+        let mut lengths = vec![0; 1 + ROWS_MAX as usize];
+        (lengths[0], lengths[1]) = (1, 1);
+        sections.push((SectionId::VALUES, index, vec![0], 1));
+        sections.push((SectionId::LENGTHS, index, lengths, 1));
+    }
+    sections
+}
+
+fn varint(value: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    wire::put_varint(&mut bytes, value);
+    bytes
+}
