@@ -28,6 +28,9 @@ impl WorldDoc<'_> {
             }
         }
         for (column, rows) in self.columns.iter().zip(self.rows_per_column()) {
+            if column.schema.version == 0 {
+                return Err(invalid("version of a component", 0, "at least 1"));
+            }
             check_column(column, u64::from(rows), entities)?;
         }
         Ok(())

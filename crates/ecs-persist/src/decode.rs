@@ -111,17 +111,31 @@ impl<'a, R: ReadAt> Parts<'a, R> {
     fn claim(&mut self, id: SectionId, component: u16) -> Result<&'a Section, Error> {
         let section = self.reader.find(id, instance(self.world, component))?;
         self.used += 1;
-        self.bytes = self.bytes.saturating_add(section.decoded_len());
-        let allowed = self.reader.limits().decoded_max;
-        if self.bytes > allowed {
-            return Err(Error::Limit { what: "decoded bytes of a world", needs: self.bytes, allowed });
-        }
+        self.charge(section.decoded_len())?;
         Ok(section)
     }
 
     fn take(&mut self, id: SectionId, component: u16) -> Result<Cow<'a, [u8]>, Error> {
         let section = self.claim(id, component)?;
         Ok(self.reader.read(section)?)
+    }
+
+    fn take_lengths(&mut self, component: u16, rows: u32) -> Result<Lengths, Error> {
+        let bytes = self.take(SectionId::LENGTHS, component)?;
+        if bytes.first() == Some(&1) {
+            // One byte in the file may be four in memory.
+            self.charge(u64::from(rows) * 4)?;
+        }
+        decode_lengths(&bytes, rows)
+    }
+
+    fn charge(&mut self, bytes: u64) -> Result<(), Error> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let allowed = self.reader.limits().decoded_max;
+        if self.bytes > allowed {
+            return Err(Error::Limit { what: "decoded bytes of a world", needs: self.bytes, allowed });
+        }
+        Ok(())
     }
 
     fn take_plain<T: Plain>(&mut self, id: SectionId, component: u16) -> Result<Cow<'a, [T]>, Error> {
@@ -145,7 +159,7 @@ impl<'a, R: ReadAt> Parts<'a, R> {
             }
             Encoding::Rows { .. } => {
                 let data = self.take(SectionId::VALUES, component)?;
-                let lengths = decode_lengths(&self.take(SectionId::LENGTHS, component)?, rows)?;
+                let lengths = self.take_lengths(component, rows)?;
                 let targets = match self.find(SectionId::TARGETS, component) {
                     Some(_) => self.take_plain(SectionId::TARGETS, component)?,
                     None => Cow::default(),
@@ -154,7 +168,7 @@ impl<'a, R: ReadAt> Parts<'a, R> {
             }
             Encoding::Opaque { .. } => {
                 let data = self.take(SectionId::VALUES, component)?;
-                let lengths = decode_lengths(&self.take(SectionId::LENGTHS, component)?, rows)?;
+                let lengths = self.take_lengths(component, rows)?;
                 ColumnData::Opaque { data, lengths }
             }
             Encoding::Reference { .. } => ColumnData::References {

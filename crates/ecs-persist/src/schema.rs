@@ -159,7 +159,7 @@ impl Schema {
 }
 
 /// A field of a layout takes two bytes in the file and thirty times that in memory.
-const LEN_MAX: u64 = 1 << 24;
+const LEN_MAX: u64 = 1 << 20;
 
 /// Each component may take four of a container's 65,535 sections.
 const COMPONENTS_MAX: u64 = 16_383;

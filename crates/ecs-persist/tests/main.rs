@@ -5,6 +5,7 @@
     reason = "options that can grow have no literal outside their crate"
 )]
 
+mod corpus;
 mod damage;
 mod golden;
 mod hostile;

@@ -4,6 +4,7 @@
 
 mod codec;
 mod copy;
+mod corpus;
 mod damage;
 mod forge;
 mod golden;

@@ -114,6 +114,7 @@ fn reseal_sections(bytes: &mut [u8], agree: bool) -> Option<()> {
     let table = get_u64(bytes, trailer)?.checked_add(8)?;
     let count = get_u32(bytes, trailer + 8)?;
     let chunk_table = table.checked_add(count.checked_mul(48)?)?;
+    bytes.get(table..chunk_table)?;
     let mut chunk = 0;
     for index in 0..count.min(64) {
         let entry = table + index * 48;
@@ -140,6 +141,7 @@ fn reseal_sections(bytes: &mut [u8], agree: bool) -> Option<()> {
 
 /// Seals the chunk at `at` and its entry in the chunk table; answers where the chunk ends.
 fn seal_chunk(bytes: &mut [u8], at: usize, entry: usize, agree: bool) -> Option<usize> {
+    bytes.get(entry..entry.checked_add(16)?)?;
     let stored = get_u32(bytes, at.checked_add(20)?)?;
     let end = at.checked_add(FRAME)?.checked_add(stored)?;
     let seed = [bytes.get(48..56)?, bytes.get(at + 4..at + 16)?].concat();

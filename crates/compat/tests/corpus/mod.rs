@@ -1,0 +1,35 @@
+//! Replays the inputs on which this crate was fuzzed, and mutates them. `fuzz/README.md` says how to look for more.
+
+mod awsv;
+#[path = "../../../format/tests/corpus/mutate.rs"]
+mod mutate;
+mod pecs;
+
+use mutate::{mutate, replay, storm};
+
+#[test]
+fn awsv_files_are_read_or_refused() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/awsv");
+    let corpus = replay(folder, awsv::check);
+    storm("awsv", &corpus, 20_000, awsv::check, |random, bytes, other| {
+        if random.below(2) == 0 {
+            awsv::unpack(bytes);
+        }
+        mutate(random, bytes, other);
+        if random.below(8) != 0 {
+            awsv::reseal(bytes);
+        }
+    });
+}
+
+#[test]
+fn pecs_files_are_read_or_refused() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/pecs");
+    let corpus = replay(folder, pecs::check);
+    storm("pecs", &corpus, 20_000, pecs::check, |random, bytes, other| {
+        mutate(random, bytes, other);
+        if random.below(8) != 0 {
+            pecs::reseal(bytes);
+        }
+    });
+}
