@@ -51,7 +51,7 @@ mod tests {
             World::load_from_with(&mut bytes.as_slice(), &keepstone::LoadOptions::default()).unwrap();
 
         let registry = World::derived_registry().unwrap();
-        let originals = saved.capture(registry).unwrap().entities;
+        let originals: Vec<Entity> = saved.capture(registry).unwrap().entities().collect();
         let pairs: Vec<(Entity, Entity)> = originals.iter().copied().zip(report.spawned.entities).collect();
         assert_eq!(pairs.len(), count as usize);
         assert_eq!(saved.difference(&loaded, &pairs, registry).unwrap(), None);

@@ -29,6 +29,7 @@ fn explode(_: DeferredWorld<'_>, _: HookContext) {
 #[persist(crate = "keepstone_bevy", name = "test.greets")]
 struct Greets(Entity);
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a hook")]
 fn greet(world: DeferredWorld<'_>, context: HookContext) {
     let whom = world.get::<Greets>(context.entity).unwrap().0;
     assert!(world.get_entity(whom).is_ok(), "what a component refers to is there when its hook runs");

@@ -220,7 +220,7 @@ fn encode<M, W: EcsWorld<M>>(
         }
         captures.push(capture);
     }
-    let captured = Instant::now();
+    let encoding = Instant::now();
     let docs: Vec<&WorldDoc<'_>> = captures.iter().map(|capture| &capture.doc).collect();
     let encode_options = EncodeOptions::default().codec(options.codec).store_id(options.store_id);
     let (_, mut encoded) = encode_worlds(&docs, out, &encode_options)?;
@@ -232,8 +232,8 @@ fn encode<M, W: EcsWorld<M>>(
     Ok(SaveReport {
         encoded,
         durability: None,
-        capture_time: captured - start,
-        encode_time: captured.elapsed(),
+        capture_time: encoding - start,
+        encode_time: encoding.elapsed(),
         commit_time: std::time::Duration::ZERO,
     })
 }

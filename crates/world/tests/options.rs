@@ -150,7 +150,7 @@ fn a_directory_is_not_a_file() {
 #[test]
 fn what_is_not_ours_is_refused_by_its_first_bytes() {
     let counting = Arc::new(keepstone_testkit::CountingFiles::over(Arc::new(MemFiles::new())));
-    keepstone_storage::atomic::replace(&*counting, PATH.as_ref(), Durability::Durable, &[b'x'; 1 << 20])
+    keepstone_storage::atomic::replace(&*counting, PATH.as_ref(), Durability::Durable, &vec![b'x'; 1 << 20])
         .unwrap();
     let before = counting.counts().reads;
     let error = World::load_with(PATH, &LoadOptions::default().files(counting.clone())).unwrap_err();

@@ -42,7 +42,8 @@ impl File<'_> {
             .zip(rows)
             .filter_map(|(one, (data, lengths))| {
                 let encoding = Encoding::Opaque { origin: ORIGIN.to_owned() };
-                let schema = ComponentSchema::new(one.column.as_deref()?, one.version.max(1), false, encoding);
+                let schema =
+                    ComponentSchema::new(one.column.as_deref()?, one.version.max(1), false, encoding);
                 let data = ColumnData::Opaque { data: Cow::Owned(data), lengths: Lengths::each(lengths) };
                 Some(Column { schema, data })
             })
