@@ -10,6 +10,10 @@ use crate::{
 ///
 /// `M` is a marker type of the adapter's crate: it lets a crate implement this trait for another crate's world type, and
 /// there is one marker per ECS, so that calls infer it.
+#[diagnostic::on_unimplemented(
+    message = "keepstone has no adapter for `{Self}`",
+    note = "for worlds of bevy_ecs 0.20, enable the feature `bevy` of the crate keepstone; a World of another version is another type"
+)]
 pub trait EcsWorld<M>: Sized {
     /// The components known to this ECS.
     type Registry: Send + Sync + 'static;

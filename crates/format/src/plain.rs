@@ -40,6 +40,10 @@ pub use crate::layout::{Layout, OwnedLayout, Primitive};
 ///
 /// assert_eq!(as_bytes(&[Health { now: 1, max: 2 }]).len(), 8);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not plain old data",
+    note = "persist(pod) takes fixed-width numbers, arrays of them and structs of them; for bool, char, enums, entities and the rest leave out pod and derive serde's traits"
+)]
 pub unsafe trait Plain: Copy + Send + Sync + 'static {
     /// How the bytes of a value are made up.
     const LAYOUT: Layout;
