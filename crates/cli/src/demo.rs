@@ -21,6 +21,7 @@ use self::measure::{Measurement, alternate};
 use self::report::{Check, Demonstration};
 use crate::args::DemoArgs;
 use crate::error::Error;
+use crate::progress::Progress;
 use crate::text::{count, plural};
 use crate::verify;
 
@@ -28,7 +29,7 @@ use crate::verify;
 const FILES: [(Codec, &str); 2] = [(Codec::None, "demo.keep"), (Codec::Lz4, "demo-lz4.keep")];
 
 /// Builds, saves, loads and compares a world.
-pub(crate) fn run(args: &DemoArgs) -> Result<Demonstration, Error> {
+pub(crate) fn run(args: &DemoArgs, progress: &Progress) -> Result<Demonstration, Error> {
     let folder = Folder::new(args.dir.as_deref())?;
     let rows = world::rows(args.entities);
     let world = world::build(&rows);
@@ -37,20 +38,24 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Demonstration, Error> {
 
     let mut demonstration = Demonstration::new(args.entities);
     let mut floor = Floor::new(&capture, folder.path());
+    progress.step("saving to memory");
     demonstration.measurements.push(save_to_memory(&world, &mut floor)?);
     let files = FILES.map(|(codec, name)| (codec, folder.path().join(name)));
     for (codec, path) in &files {
+        progress.step("saving durably");
         // Saved once before anything is timed: later saves replace a file, and the floors have a size.
         let saved = save(&world, path, *codec)?;
         demonstration.saved(&saved, codec.name());
         demonstration.measurements.push(save_durably(&world, path, *codec, &mut floor)?);
     }
     for (codec, path) in &files {
+        progress.step("loading");
         demonstration.measurements.push(load(path, *codec, &mut floor)?);
     }
     let [(codec, path), ..] = &files;
     demonstration.measurements.push(load_beside_spawn(path, *codec, &rows)?);
     for (codec, path) in &files {
+        progress.step("comparing");
         demonstration.checks.push(check_equal(&world, &capture, path, *codec)?);
         demonstration.checks.push(check_bytes(path, *codec)?);
     }
@@ -143,8 +148,7 @@ fn check_equal(
     let registry = World::derived_registry().map_err(|source| Error::Capture { source })?;
     let (loaded, report) = World::load_with(path, &LoadOptions::default())?;
     let entities = report.spawned.entities;
-    let pairs: Vec<(Entity, Entity)> =
-        capture.entities().zip(entities.iter().copied()).collect();
+    let pairs: Vec<(Entity, Entity)> = capture.entities().zip(entities.iter().copied()).collect();
     let is_whole = capture.entities().count() == entities.len();
     let difference =
         world.difference(&loaded, &pairs, registry).map_err(|source| Error::Capture { source })?;
@@ -164,7 +168,7 @@ fn check_equal(
 }
 
 fn check_bytes(path: &Path, codec: Codec) -> Result<Check, Error> {
-    let verified = verify::run(path)?;
+    let verified = verify::run(path, &Progress::silent())?;
     let detail = plural(verified.bytes(), "byte");
     Ok(Check::new(
         &format!("every byte verified, {}", report::codec_name(codec.name())),

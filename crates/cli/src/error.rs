@@ -1,10 +1,15 @@
-use std::{error::Error as _, path::PathBuf};
+use std::{
+    error::Error as _,
+    path::{Path, PathBuf},
+};
 
 use keepstone::{
     compat, ecs,
     format::{self, FirstBytes, Format, Kind},
-    storage, world,
+    storage, value, world,
 };
+
+use crate::save;
 
 /// Why a verb could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +27,10 @@ pub(crate) enum Error {
     World { path: PathBuf, source: ecs::Error },
 
     #[error("{}", path.display())]
-    AwSave { path: PathBuf, source: compat::Error },
+    Foreign { path: PathBuf, source: compat::Error },
+
+    #[error("{}", path.display())]
+    Row { path: PathBuf, source: value::Error },
 
     #[error("{}: not a file that keepstone knows: at byte 0 it begins with {found}", path.display())]
     UnknownFormat { path: PathBuf, found: FirstBytes },
@@ -36,20 +44,47 @@ pub(crate) enum Error {
     #[error("{}: is neither a file nor a directory", path.display())]
     NotAFile { path: PathBuf },
 
+    #[error("{}", path.display())]
+    Save { path: PathBuf, source: save::Error },
+
+    #[error("{}: is the file that is read; name another one to write", path.display())]
+    SameFile { path: PathBuf },
+
+    #[error("{}: {} found; only keepstone containers are repaired", path.display(), format.name())]
+    NotRepaired { path: PathBuf, format: Format },
+
+    #[error("{}: nothing of it is left that could be saved", path.display())]
+    NothingLeft { path: PathBuf },
+
+    #[error("there is no conversion to {target} yet; --to keep is the only one")]
+    TargetNotBuilt { target: &'static str },
+
     #[error("the demonstration's world could not be captured")]
     Capture { source: ecs::Error },
 }
 
 impl Error {
+    /// Says how a file begins that nobody knows.
+    pub(crate) fn unknown(path: &Path, first: &[u8]) -> Self {
+        Self::UnknownFormat { path: path.to_owned(), found: FirstBytes::of(first) }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Storage(source) => source.kind(),
             Self::Files(source) => source.kind(),
             Self::Keep { source, .. } => source.kind(),
             Self::World { source, .. } | Self::Capture { source } => source.kind(),
-            Self::AwSave { source, .. } => source.kind(),
-            Self::UnknownFormat { .. } => Kind::Damaged,
-            Self::NotBuilt { .. } | Self::Directory { .. } | Self::NotAFile { .. } => Kind::Misuse,
+            Self::Foreign { source, .. } => source.kind(),
+            Self::Row { source, .. } => source.kind(),
+            Self::Save { source, .. } => source.kind(),
+            Self::UnknownFormat { .. } | Self::NothingLeft { .. } => Kind::Damaged,
+            Self::NotBuilt { .. }
+            | Self::Directory { .. }
+            | Self::NotAFile { .. }
+            | Self::NotRepaired { .. }
+            | Self::SameFile { .. }
+            | Self::TargetNotBuilt { .. } => Kind::Misuse,
         }
     }
 

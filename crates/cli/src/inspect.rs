@@ -3,6 +3,7 @@
 mod awsv;
 mod keep;
 mod metadata;
+mod pecs;
 mod sections;
 mod tables;
 mod world;
@@ -14,9 +15,11 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::output::{Exit, Report};
+use crate::progress::Progress;
 use crate::source::Source;
 use crate::text::Shown;
 
+pub(crate) use sections::is_of_world;
 pub(crate) use world::{is_column, numbers as world_numbers};
 
 /// What `inspect` says.
@@ -33,14 +36,16 @@ pub(crate) struct Inspected {
 enum Contents {
     Keep(Box<keep::Container>),
     Awsv(Box<awsv::Save>),
+    Pecs(Box<pecs::World>),
 }
 
 /// Says what the file at `path` is.
-pub(crate) fn run(path: &Path) -> Result<Inspected, Error> {
-    let (source, format) = Source::open(path)?;
+pub(crate) fn run(path: &Path, progress: &Progress) -> Result<Inspected, Error> {
+    let (source, format) = Source::open(path, progress)?;
     let contents = match format {
         Format::Keep => Contents::Keep(Box::new(keep::inspect(path, source)?)),
         Format::AwSave => Contents::Awsv(Box::new(awsv::inspect(path)?)),
+        Format::Pecs => Contents::Pecs(Box::new(pecs::inspect(path)?)),
         format => return Err(Error::NotBuilt { path: path.to_owned(), format }),
     };
     Ok(Inspected { name: path.display().to_string(), contents })
@@ -58,6 +63,7 @@ impl fmt::Display for Inspected {
         match &self.contents {
             Contents::Keep(container) => write!(f, "{container}"),
             Contents::Awsv(save) => write!(f, "{save}"),
+            Contents::Pecs(world) => write!(f, "{world}"),
         }
     }
 }

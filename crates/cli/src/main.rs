@@ -1,13 +1,17 @@
-//! The `keepstone` command: says what a file is, checks every byte of it, and shows what the library does.
+//! The `keepstone` command: says what a file is, checks every byte of it, repairs and converts it, and shows what the library does.
 //!
 //! Exit code 0: good. 1: damaged, not a file that is known, or not found. 2: everything else.
 #![forbid(unsafe_code)]
 
 mod args;
+mod convert;
 mod demo;
 mod error;
 mod inspect;
 mod output;
+mod progress;
+mod repair;
+mod save;
 mod source;
 mod text;
 mod verify;
@@ -18,6 +22,7 @@ use clap::Parser;
 
 use crate::args::{Args, Verb};
 use crate::output::{Exit, Output};
+use crate::progress::Progress;
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -29,9 +34,32 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Exit {
     let output = Output { json: args.json };
+    let progress = Progress::new(args.json);
     match &args.verb {
-        Verb::Inspect { path } => output.finish("inspect", Some(path), inspect::run(path)),
-        Verb::Verify { path } => output.finish("verify", Some(path), verify::run(path)),
-        Verb::Demo(options) => output.finish("demo", options.dir.as_deref(), demo::run(options)),
+        Verb::Inspect { path } => {
+            let result = inspect::run(path, &progress);
+            progress.clear();
+            output.finish("inspect", Some(path), result)
+        }
+        Verb::Verify { path } => {
+            let result = verify::run(path, &progress);
+            progress.clear();
+            output.finish("verify", Some(path), result)
+        }
+        Verb::Repair(options) => {
+            let result = repair::run(options, &progress);
+            progress.clear();
+            output.finish("repair", Some(&options.path), result)
+        }
+        Verb::Convert(options) => {
+            let result = convert::run(options, &progress);
+            progress.clear();
+            output.finish("convert", Some(&options.input), result)
+        }
+        Verb::Demo(options) => {
+            let result = demo::run(options, &progress);
+            progress.clear();
+            output.finish("demo", options.dir.as_deref(), result)
+        }
     }
 }

@@ -48,6 +48,11 @@ impl From<Exit> for ExitCode {
 /// What a verb answers: text for people through `Display`, the same for programs through `Serialize`.
 pub(crate) trait Report: Serialize + fmt::Display {
     fn exit(&self) -> Exit;
+
+    /// What is odd and keeps nothing from being done: for standard error, where the text doesn't have it.
+    fn warnings(&self) -> &[String] {
+        &[]
+    }
 }
 
 /// What every verb prints with `--json`: these keys, then those of the verb.
@@ -87,7 +92,12 @@ impl Output {
         };
         let printed = match result {
             Ok(report) if self.json => print(&document(None, Some(report))),
-            Ok(report) => print(&report.to_string()),
+            Ok(report) => {
+                for warning in report.warnings() {
+                    write_error(&format!("warning: {}\n", Shown(warning)));
+                }
+                print(&report.to_string())
+            }
             Err(error) if self.json => {
                 let failure = Failure { kind: kind_name(error.kind()), message: error.message() };
                 print(&document(Some(failure), None))

@@ -4,11 +4,12 @@ use std::{
 };
 
 use keepstone::{
-    format::{FirstBytes, Format, ReadAt, detect},
+    format::{Format, ReadAt, detect},
     storage::{self, File, Files, Op, OsFiles},
 };
 
 use crate::error::Error;
+use crate::progress::Progress;
 
 /// Enough to tell every format.
 const FIRST_LEN: usize = 8;
@@ -18,11 +19,21 @@ const FIRST_LEN: usize = 8;
 pub(crate) struct Source {
     file: Box<dyn File>,
     len: u64,
+    progress: Progress,
 }
 
 impl Source {
     /// Opens a file and tells its format by its first bytes.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Format), Error> {
+    pub(crate) fn open(path: &Path, progress: &Progress) -> Result<(Self, Format), Error> {
+        let (source, first) = Self::open_any(path, progress)?;
+        match detect(&first) {
+            Some(format) => Ok((source, format)),
+            None => Err(Error::unknown(path, &first)),
+        }
+    }
+
+    /// Opens a file whatever it is, and hands its first bytes over.
+    pub(crate) fn open_any(path: &Path, progress: &Progress) -> Result<(Self, Vec<u8>), Error> {
         // Asked before opening: to open a pipe is to wait for its writer.
         let found = path.metadata().map_err(|source| storage::Error::io(Op::Metadata, path, source))?;
         let path_owned = || PathBuf::from(path);
@@ -34,13 +45,10 @@ impl Source {
         }
         let file = OsFiles.open(path)?;
         let len = file.metadata()?.len;
-        let mut first = [0; FIRST_LEN];
+        let mut first = vec![0; FIRST_LEN];
         let count = file.read_full_at(&mut first, 0)?;
-        let first = first.get(..count).unwrap_or_default();
-        match detect(first) {
-            Some(format) => Ok((Self { file, len }, format)),
-            None => Err(Error::UnknownFormat { path: path_owned(), found: FirstBytes::of(first) }),
-        }
+        first.truncate(count);
+        Ok((Self { file, len, progress: progress.clone() }, first))
     }
 }
 
@@ -57,6 +65,7 @@ impl ReadAt for Source {
         if count < buf.len() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        self.progress.add(count as u64, self.len);
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod awsv;
 mod damage;
 mod keep;
+pub(crate) mod pecs;
 
 use std::{fmt, path::Path};
 
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::output::{Exit, Report};
+use crate::progress::Progress;
 use crate::source::Source;
 use crate::text::{Shown, count, plural};
 
@@ -35,11 +37,12 @@ pub(crate) struct Verified {
 }
 
 /// Checks the file at `path`.
-pub(crate) fn run(path: &Path) -> Result<Verified, Error> {
-    let (source, format) = Source::open(path)?;
+pub(crate) fn run(path: &Path, progress: &Progress) -> Result<Verified, Error> {
+    let (source, format) = Source::open(path, progress)?;
     match format {
         Format::Keep => keep::verify(path, source),
         Format::AwSave => awsv::verify(path),
+        Format::Pecs => pecs::verify(path),
         format => Err(Error::NotBuilt { path: path.to_owned(), format }),
     }
 }

@@ -1,7 +1,7 @@
 use keepstone::format::{Codec, FileKind, Metadata, SectionId, Writer, WriterOptions};
 use serde_json::json;
 
-use crate::support::{json_on, with_file};
+use crate::support::{json_on, run, with_file};
 
 /// A world whose sections decode to more than the file has bytes.
 fn inflated(id: SectionId, len: usize) -> Vec<u8> {
@@ -26,6 +26,16 @@ fn a_world_far_larger_than_its_file_is_not_decoded() {
     with_file("values.keep", &inflated(SectionId::VALUES, 257 << 20), |path| {
         let (exit, document) = json_on("verify", path);
         assert_eq!((exit, &document["error"]["kind"]), (2, &json!("limit")), "{document}");
+        let out = path.with_extension("out");
+        let args =
+            ["repair".as_ref(), path.as_os_str(), "--out".as_ref(), out.as_os_str(), "--json".as_ref()];
+        let document = run(&args).json();
+        assert_eq!(
+            (&document["exit"], &document["error"]["kind"]),
+            (&json!(2), &json!("limit")),
+            "{document}"
+        );
+        assert!(!out.exists());
     });
 }
 

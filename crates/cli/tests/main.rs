@@ -7,11 +7,14 @@
 )]
 
 mod awsv;
+mod convert;
 mod damage;
 mod demo;
 mod formats;
 mod hostile;
 mod inspect;
 mod misuse;
+mod pecs;
+mod repair;
 mod support;
 mod verify;

@@ -65,8 +65,7 @@ impl Demonstration {
         self.sizes.push(Size { codec, bytes: encoded.bytes_total });
         self.components = encoded.components;
         self.values = encoded.values;
-        let lost =
-            encoded.left_out.iter().filter(|left| left.reason.is_loss()).map(|left| left.count);
+        let lost = encoded.left_out.iter().filter(|left| left.reason.is_loss()).map(|left| left.count);
         let lost = lost.sum::<u64>() + encoded.entities_left_out + encoded.dangling;
         let detail = format!("{}, {} left out", plural(encoded.values, "value"), count(lost));
         self.checks.push(Check::new(&format!("saved, {}", codec_name(codec)), lost == 0, detail));

@@ -1,9 +1,13 @@
 use std::{collections::BTreeMap, fmt, path::Path};
 
-use keepstone::compat::awsv::{CompanionProfile, File, PlayerInventory, SaveBundle};
+use keepstone::{
+    compat::awsv::{CompanionProfile, File, PlayerInventory},
+    format::{ReadAt, Reader},
+};
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::save::{self, Contents};
 use crate::text::{Grid, Shown, count, date, plural, size};
 use crate::verify::awsv::{limits, read};
 
@@ -19,6 +23,14 @@ pub(super) struct Save {
     crc32: String,
     size_prefix: Option<u32>,
     body_len: u64,
+    #[serde(flatten)]
+    bundle: Bundle,
+    warnings: Vec<String>,
+}
+
+/// What a save holds, whatever the file.
+#[derive(Debug, Serialize)]
+pub(super) struct Bundle {
     schema: u16,
     #[serde(rename = "save_id")]
     id: Option<String>,
@@ -29,25 +41,39 @@ pub(super) struct Save {
     slot: u8,
     tick: u64,
     state_hash: String,
-    ecs_blob_len: u64,
-    companions: Vec<CompanionProfile>,
-    inventory: PlayerInventory,
-    meta: BTreeMap<String, String>,
-    warnings: Vec<String>,
+    ecs_blob_len: Option<u64>,
+    companions: Option<Vec<CompanionProfile>>,
+    inventory: Option<PlayerInventory>,
+    meta: Option<BTreeMap<String, String>>,
 }
 
 /// Reads a whole save.
 pub(super) fn inspect(path: &Path) -> Result<Save, Error> {
     let bytes = read(path)?;
     let file = File::read(&bytes, &limits(&bytes))
-        .map_err(|source| Error::AwSave { path: path.to_owned(), source })?;
+        .map_err(|source| Error::Foreign { path: path.to_owned(), source })?;
     Ok(Save::new(file, bytes.len() as u64))
+}
+
+/// Reads a save that was converted, if a container holds one. The bytes of the engine stay where they are.
+pub(super) fn of_container<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Option<Bundle>, Error> {
+    if !save::is_here(reader) {
+        return Ok(None);
+    }
+    let contents = save::read(reader).map_err(|source| Error::Save { path: path.to_owned(), source })?;
+    Ok(Some(Bundle::new(contents)))
 }
 
 impl Save {
     fn new(file: File, bytes: u64) -> Self {
         let File { header, size_prefix, body_len, bundle, warnings } = file;
-        let SaveBundle { schema, save_id, created_at, world, companions, inventory, meta, .. } = bundle;
+        let contents = Contents {
+            save: save::Save::new(&bundle),
+            companions: Some(bundle.companions),
+            inventory: Some(bundle.inventory),
+            meta: Some(bundle.meta),
+            world_len: Some(bundle.world.ecs_blob.len() as u64),
+        };
         Self {
             bytes,
             kind: "save",
@@ -58,21 +84,58 @@ impl Save {
             crc32: format!("{:08x}", header.crc32),
             size_prefix,
             body_len,
-            schema,
-            id: save_id.map(|id| id.to_string()),
-            created_at_ns: created_at,
-            created_at: date(created_at),
-            created_at_offset_seconds: bundle.created_at_offset_seconds,
-            player_id: bundle.player_id,
-            slot: bundle.slot,
-            tick: world.tick,
-            state_hash: format!("{:016x}", world.state_hash),
-            ecs_blob_len: world.ecs_blob.len() as u64,
+            bundle: Bundle::new(contents),
+            warnings: warnings.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl Bundle {
+    fn new(contents: Contents) -> Self {
+        let Contents { save, companions, inventory, meta, world_len } = contents;
+        Self {
+            schema: save.schema,
+            id: save.id.map(|id| id.to_string()),
+            created_at_ns: save.created_at,
+            created_at: date(save.created_at),
+            created_at_offset_seconds: save.created_at_offset_seconds,
+            player_id: save.player_id,
+            slot: save.slot,
+            tick: save.tick,
+            state_hash: format!("{:016x}", save.state_hash),
+            ecs_blob_len: world_len,
             companions,
             inventory,
             meta,
-            warnings: warnings.iter().map(ToString::to_string).collect(),
         }
+    }
+
+    fn lines(&self, grid: &mut Grid) {
+        let mut line = |name: &str, value: String| grid.line([name.to_owned(), value]);
+        line("save", self.id.clone().unwrap_or_else(|| "no id in version 1".to_owned()));
+        line("created", self.created_at.clone());
+        line("player", Shown(&self.player_id).to_string());
+        line("slot", self.slot.to_string());
+        line("tick", count(self.tick));
+        line("state hash", self.state_hash.clone());
+        let lost = || "lost".to_owned();
+        line("world", self.ecs_blob_len.map_or_else(lost, |len| format!("{} bytes, opaque", count(len))));
+        line("credits", self.inventory.as_ref().map_or_else(lost, |inventory| count(inventory.credits)));
+        for (key, value) in self.meta.iter().flatten() {
+            line(&Shown(key).to_string(), Shown(value).to_string());
+        }
+    }
+
+    fn write_lists(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(found) = self.companions.as_ref().filter(|companions| !companions.is_empty()) {
+            writeln!(f, "\n{}", plural(found.len() as u64, "companion"))?;
+            write!(f, "{}", companions(found))?;
+        }
+        if let Some(inventory) = self.inventory.as_ref().filter(|inventory| !inventory.items.is_empty()) {
+            writeln!(f, "\n{}", plural(inventory.items.len() as u64, "item"))?;
+            write!(f, "{}", items(inventory))?;
+        }
+        Ok(())
     }
 }
 
@@ -85,30 +148,22 @@ impl fmt::Display for Save {
         let sizes = (size(self.bytes), count(self.bytes), size(self.body_len));
         line("size", format!("{} ({} bytes), {} decoded", sizes.0, sizes.1, sizes.2));
         line("checksum", format!("{} (CRC-32)", self.crc32));
-        line("save", self.id.clone().unwrap_or_else(|| "no id in version 1".to_owned()));
-        line("created", self.created_at.clone());
-        line("player", Shown(&self.player_id).to_string());
-        line("slot", self.slot.to_string());
-        line("tick", count(self.tick));
-        line("state hash", self.state_hash.clone());
-        line("world", format!("{} bytes, opaque", count(self.ecs_blob_len)));
-        line("credits", count(self.inventory.credits));
-        for (key, value) in &self.meta {
-            line(&Shown(key).to_string(), Shown(value).to_string());
-        }
+        self.bundle.lines(&mut grid);
         write!(f, "{grid}")?;
-        if !self.companions.is_empty() {
-            writeln!(f, "\n{}", plural(self.companions.len() as u64, "companion"))?;
-            write!(f, "{}", companions(&self.companions))?;
-        }
-        if !self.inventory.items.is_empty() {
-            writeln!(f, "\n{}", plural(self.inventory.items.len() as u64, "item"))?;
-            write!(f, "{}", items(&self.inventory))?;
-        }
+        self.bundle.write_lists(f)?;
         for warning in &self.warnings {
             writeln!(f, "\nwarning: {}", Shown(warning))?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Bundle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut grid = Grid::new("<<");
+        self.lines(&mut grid);
+        write!(f, "save of aw-save\n{grid}")?;
+        self.write_lists(f)
     }
 }
 

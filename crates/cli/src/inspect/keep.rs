@@ -3,6 +3,7 @@ use std::{fmt, path::Path};
 use keepstone::format::{self, FileKind, Header, Limits, Reader};
 use serde::Serialize;
 
+use super::awsv::{self, Bundle};
 use super::metadata::{HeadMetadata, TailMetadata};
 use super::sections::{self, SectionSummary};
 use super::world::{self, World};
@@ -33,6 +34,8 @@ pub(super) struct Container {
     world_count: usize,
     /// The first 64.
     worlds: Vec<World>,
+    /// A converted save of aw-save.
+    save: Option<Bundle>,
     sections: Vec<SectionSummary>,
 }
 
@@ -65,6 +68,7 @@ pub(super) fn inspect(path: &Path, source: Source) -> Result<Container, Error> {
         bytes_stored: sections.iter().map(|section| section.bytes_stored).sum(),
         world_count,
         worlds,
+        save: awsv::of_container(path, &reader)?,
         sections,
     })
 }
@@ -101,6 +105,9 @@ impl fmt::Display for Container {
         }
         if let Some(more) = self.world_count.checked_sub(self.worlds.len()).filter(|more| *more > 0) {
             writeln!(f, "\nand {} more", plural(more as u64, "world"))?;
+        }
+        if let Some(save) = &self.save {
+            write!(f, "\n{save}")?;
         }
         // A world's own sections stand in its components.
         let others: Vec<&SectionSummary> =

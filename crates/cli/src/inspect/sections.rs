@@ -1,6 +1,7 @@
 use keepstone::format::{Codec, ReadAt, Reader, Section, SectionId, SectionLayout};
 use serde::Serialize;
 
+use crate::save::section_name;
 use crate::text::size;
 
 /// What stands in one section of a container.
@@ -40,7 +41,7 @@ impl SectionSummary {
 /// Lists the sections in file order.
 pub(super) fn summarize<R: ReadAt>(reader: &Reader<R>) -> Vec<SectionSummary> {
     let summary = |section: &Section| SectionSummary {
-        id: section.id().to_string(),
+        id: section_name(section.id()).map_or_else(|| section.id().to_string(), str::to_owned),
         id_number: section.id().0,
         instance: section.instance(),
         layout: match section.layout() {
@@ -78,6 +79,7 @@ pub(crate) fn is_of_world(id: SectionId) -> bool {
     [
         SectionId::SCHEMA,
         SectionId::TABLES,
+        SectionId::FOREIGN_IDS,
         SectionId::VALUES,
         SectionId::LENGTHS,
         SectionId::TARGETS,

@@ -26,6 +26,8 @@ pub(super) struct World {
     name: String,
     entities: u32,
     values: u64,
+    /// Whether it has the ids by which another system knows the entities.
+    foreign_ids: bool,
     table_count: u32,
     /// The first 1000.
     tables: Vec<Table>,
@@ -59,7 +61,7 @@ pub(crate) fn numbers<R: ReadAt>(reader: &Reader<R>) -> BTreeSet<u16> {
 
 /// Reads schema and tables of the first worlds, and no column.
 pub(super) fn inspect<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Vec<World>, Error> {
-    let is_description = |section: &&Section| sections::is_of_world(section.id()) && !is_column(section);
+    let is_description = |section: &&Section| [SectionId::SCHEMA, SectionId::TABLES].contains(&section.id());
     let descriptions = reader.sections().iter().filter(is_description);
     let needs = descriptions.fold(0_u64, |sum, section| sum.saturating_add(section.decoded_len()));
     let allowed = reader.bytes().max(DESCRIPTION_MAX);
@@ -96,6 +98,7 @@ impl World {
             name: tables.world_name,
             entities: tables.entities,
             values: components.iter().map(|component| component.rows).sum(),
+            foreign_ids: reader.find(SectionId::FOREIGN_IDS, u32::from(world) << 16).is_ok(),
             table_count: tables.count,
             tables: tables.listed,
             components,
@@ -105,7 +108,12 @@ impl World {
 
 /// Whether it holds rows of a world, or what belongs to rows.
 pub(crate) fn is_column(section: &Section) -> bool {
-    sections::is_of_world(section.id()) && ![SectionId::SCHEMA, SectionId::TABLES].contains(&section.id())
+    sections::is_of_world(section.id()) && !is_of_whole(section)
+}
+
+/// Whether it is about a world as a whole.
+fn is_of_whole(section: &Section) -> bool {
+    [SectionId::SCHEMA, SectionId::TABLES, SectionId::FOREIGN_IDS].contains(&section.id())
 }
 
 impl Component {
@@ -118,6 +126,7 @@ impl Component {
         let (encoding, human_readable, linked) = match &schema.encoding {
             Encoding::Plain(_) => ("plain", false, false),
             Encoding::Rows { human_readable, .. } => ("rows", *human_readable, false),
+            Encoding::Opaque { .. } => ("opaque", false, false),
             Encoding::Reference { linked } => ("reference", false, *linked),
             _ => ("unknown", false, false),
         };
@@ -156,6 +165,9 @@ impl fmt::Display for World {
             write!(f, " \"{}\"", Shown(&self.name))?;
         }
         writeln!(f, ": {}, {}", plural(self.entities, "entity"), plural(self.values, "value"))?;
+        if self.foreign_ids {
+            writeln!(f, "  with the ids of another system, 16 bytes an entity")?;
+        }
         self.write_components(f)?;
         self.write_schema(f)?;
         self.write_tables(f)

@@ -29,8 +29,8 @@ pub(super) fn verify(path: &Path) -> Result<Verified, Error> {
     "save of aw-save".clone_into(&mut verified.kind);
     match awsv::verify(&bytes, &limits(&bytes)) {
         Ok(warnings) => verified.warnings = warnings.iter().map(ToString::to_string).collect(),
-        Err(error) if error.kind() == Kind::Damaged => verified.damage.push(Damage::of_awsv(&error)),
-        Err(source) => return Err(Error::AwSave { path: path.to_owned(), source }),
+        Err(error) if error.kind() == Kind::Damaged => verified.damage.push(Damage::of_foreign(&error)),
+        Err(source) => return Err(Error::Foreign { path: path.to_owned(), source }),
     }
     Ok(verified)
 }

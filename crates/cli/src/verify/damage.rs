@@ -7,6 +7,7 @@ use keepstone::{
 use serde::Serialize;
 
 use crate::inspect::is_column;
+use crate::save;
 use crate::text::Shown;
 
 /// A place where a file is not what was written.
@@ -102,13 +103,19 @@ impl Damage {
         }
     }
 
+    /// Damage in the parts of a converted save whose checksums hold.
+    pub(super) fn of_save(error: &save::Error) -> Self {
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        Self::new("save", None, format!("{error}{cause}"))
+    }
+
     /// A disagreement between the tail metadata and the worlds.
     pub(super) fn of_tail(what: &str, expected: String, found: String) -> Self {
         Self::values("tail metadata", None, what, expected, found)
     }
 
-    /// Damage that an aw-save file shows.
-    pub(super) fn of_awsv(error: &compat::Error) -> Self {
+    /// Damage that a foreign file shows.
+    pub(super) fn of_foreign(error: &compat::Error) -> Self {
         use compat::Error as E;
         match error {
             E::Checksum { offset, expected, found } => Self::values(
@@ -118,6 +125,18 @@ impl Damage {
                 format!("{expected:08x}"),
                 format!("{found:08x}"),
             ),
+            E::Checksum64 { end, expected, found } => Self::values(
+                "all bytes before the checksum",
+                Some(*end),
+                "checksum",
+                format!("{expected:016x}"),
+                format!("{found:016x}"),
+            ),
+            E::Announced { what, offset, count, room } => {
+                let (count, room) = (count.to_string(), format!("at most {room}"));
+                Self::values(what, Some(*offset), "it", room, count)
+            }
+            E::TypeName { offset, .. } => Self::new("type name", Some(*offset), error.to_string()),
             E::Truncated { part, needs, found } => {
                 Self::short(part.trim_start_matches("the "), *needs, *found)
             }

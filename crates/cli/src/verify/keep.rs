@@ -8,6 +8,7 @@ use keepstone::{
 use super::{Damage, Verified};
 use crate::error::Error;
 use crate::inspect::world_numbers;
+use crate::save;
 use crate::source::Source;
 use crate::text::hex;
 
@@ -43,6 +44,18 @@ pub(super) fn verify(path: &Path, source: Source) -> Result<Verified, Error> {
     verified.chunks = checked.chunks;
     verified.undecoded = checked.undecoded;
     verified.damage = damage;
+    if verified.is_good() && save::is_here(&reader) {
+        match save::read(&reader) {
+            Ok(contents) => {
+                let warning = |name| format!("section {name} is missing: it was lost before");
+                verified.warnings = contents.missing().into_iter().map(warning).collect();
+            }
+            Err(error) if [Kind::Damaged, Kind::NotFound].contains(&error.kind()) => {
+                verified.damage.push(Damage::of_save(&error));
+            }
+            Err(source) => return Err(Error::Save { path: path.to_owned(), source }),
+        }
+    }
     if verified.is_good() && reader.header().kind == FileKind::WORLD {
         check_worlds(path, &reader, &mut verified)?;
     }

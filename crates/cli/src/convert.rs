@@ -1,0 +1,153 @@
+//! A file of one format written anew as a keepstone container.
+
+mod awsv;
+mod keep;
+mod pecs;
+
+use std::{fmt, io::BufWriter, path::Path};
+
+use keepstone::{
+    format::{self, Codec, Format},
+    storage::{Durability, Files, OsFiles, atomic},
+};
+use serde::Serialize;
+
+use crate::args::{ConvertArgs, Target};
+use crate::error::Error;
+use crate::output::{Exit, Report};
+use crate::progress::Progress;
+use crate::source::Source;
+use crate::text::{Shown, count, plural};
+
+pub(crate) use keep::{WRITING, copy};
+
+/// What a new container is written to.
+pub(crate) type Out<'f> = BufWriter<atomic::Writer<'f>>;
+
+/// What `convert` did.
+#[derive(Debug, Serialize)]
+pub(crate) struct Converted {
+    #[serde(skip)]
+    name: String,
+    out: String,
+    /// The format that was read.
+    format: &'static str,
+    /// What the new container holds.
+    kind: String,
+    /// The codec that was chosen; absent when every section keeps its own.
+    codec: Option<&'static str>,
+    bytes: u64,
+    bytes_out: u64,
+    sections: u32,
+    /// Entities of a world.
+    entities: Option<u64>,
+    warnings: Vec<String>,
+}
+
+/// What one of the readers wrote.
+#[derive(Debug)]
+struct Written {
+    kind: String,
+    codec: Option<Codec>,
+    bytes_in: u64,
+    sections: u32,
+    entities: Option<u64>,
+    warnings: Vec<String>,
+}
+
+/// Writes the file at `args.input` anew to `args.out`, which is replaced in one step or stays as it was.
+pub(crate) fn run(args: &ConvertArgs, progress: &Progress) -> Result<Converted, Error> {
+    if args.to != Target::Keep {
+        return Err(Error::TargetNotBuilt { target: args.to.name() });
+    }
+    let (source, format) = Source::open(&args.input, progress)?;
+    refuse_same(&args.input, &args.out)?;
+    let codec = args.codec.map(Codec::from);
+    let (written, bytes_out) = match format {
+        Format::Keep => keep::convert(&args.input, &args.out, source, codec)?,
+        Format::AwSave => awsv::convert(&args.input, &args.out, codec.unwrap_or_default())?,
+        Format::Pecs => pecs::convert(&args.input, &args.out, codec.unwrap_or_default())?,
+        format => return Err(Error::NotBuilt { path: args.input.clone(), format }),
+    };
+    Ok(Converted {
+        name: args.input.display().to_string(),
+        out: args.out.display().to_string(),
+        format: match format {
+            Format::AwSave => "awsv",
+            Format::Pecs => "pecs",
+            _ => "keep",
+        },
+        kind: written.kind,
+        codec: written.codec.map(Codec::name),
+        bytes: written.bytes_in,
+        bytes_out,
+        sections: written.sections,
+        entities: written.entities,
+        warnings: written.warnings,
+    })
+}
+
+/// Refuses to replace what is read, by whatever names, and what is no file.
+pub(crate) fn refuse_same(input: &Path, out: &Path) -> Result<(), Error> {
+    // Without a file of that name there is nothing to lose.
+    let Ok(found) = out.metadata() else { return Ok(()) };
+    if found.is_dir() {
+        return Err(Error::Directory { path: out.to_owned() });
+    }
+    if !found.is_file() {
+        return Err(Error::NotAFile { path: out.to_owned() });
+    }
+    let (read, replaced) = (OsFiles.metadata(input)?, OsFiles.metadata(out)?);
+    let is_same = read.id.is_some() && read.id == replaced.id;
+    if is_same || input.canonicalize().ok() == out.canonicalize().ok() {
+        return Err(Error::SameFile { path: out.to_owned() });
+    }
+    Ok(())
+}
+
+/// Writes a new file durably under its name, once `write` has written all of it. Returns what `write` does
+/// and how long the file is.
+pub(crate) fn replace<T>(
+    out: &Path,
+    write: impl FnOnce(Out<'_>) -> Result<(Out<'_>, T), Error>,
+) -> Result<(T, u64), Error> {
+    let writer = atomic::Writer::create(&OsFiles, out, Durability::Durable)?;
+    let (buffered, written) = write(BufWriter::new(writer))?;
+    let writer = buffered.into_inner().map_err(|error| Error::Keep {
+        path: out.to_owned(),
+        source: format::Error::Io { op: "writing the container", source: error.into_error() },
+    })?;
+    Ok((written, writer.commit()?.bytes))
+}
+
+impl Report for Converted {
+    fn exit(&self) -> Exit {
+        Exit::Good
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+impl fmt::Display for Converted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} -> {}", Shown(&self.name), Shown(&self.out))?;
+        let entities = self.entities.map(|entities| format!(", {}", plural(entities, "entity")));
+        writeln!(
+            f,
+            "  {} ({}), {} bytes -> {} (keep), {} bytes, {}{}",
+            match self.format {
+                "awsv" => "save of aw-save",
+                "pecs" => "world of PECS",
+                _ => self.kind.as_str(),
+            },
+            self.format,
+            count(self.bytes),
+            self.kind,
+            count(self.bytes_out),
+            plural(self.sections, "section"),
+            entities.unwrap_or_default(),
+        )
+    }
+}

@@ -1,0 +1,32 @@
+use std::path::Path;
+
+use keepstone::{
+    compat::awsv::File,
+    format::{Codec, FileKind},
+};
+
+use super::{Written, replace};
+use crate::error::Error;
+use crate::save;
+use crate::verify::awsv::{limits, read};
+
+/// Writes a save of aw-save as a container of kind save, one section for each part of its bundle.
+pub(super) fn convert(path: &Path, out: &Path, codec: Codec) -> Result<(Written, u64), Error> {
+    let bytes = read(path)?;
+    let foreign = |source| Error::Foreign { path: path.to_owned(), source };
+    let file = File::read(&bytes, &limits(&bytes)).map_err(foreign)?;
+    let parts =
+        save::Parts::new(&file.bundle).map_err(|source| Error::Row { path: path.to_owned(), source })?;
+    let (sections, bytes_out) = replace(out, |writer| {
+        parts.write(writer, codec).map_err(|source| Error::Keep { path: out.to_owned(), source })
+    })?;
+    let written = Written {
+        kind: FileKind::SAVE.to_string(),
+        codec: Some(codec),
+        bytes_in: bytes.len() as u64,
+        sections,
+        entities: None,
+        warnings: file.warnings.iter().map(ToString::to_string).collect(),
+    };
+    Ok((written, bytes_out))
+}

@@ -1,0 +1,95 @@
+use std::{
+    io::{self, Write as _},
+    path::Path,
+};
+
+use keepstone::format::{
+    self, Codec, Filter, Limits, ReadAt, Reader, Section, SectionLayout, SectionOptions, Writer,
+    WriterOptions,
+};
+
+use super::{Out, Written, replace};
+use crate::error::Error;
+use crate::source::Source;
+
+/// What the writer of containers calls its own work in errors.
+pub(crate) const WRITING: &str = "writing the container";
+
+/// Copies a container section by section, decoded and encoded again if there is a codec for it.
+pub(super) fn convert(
+    path: &Path,
+    out: &Path,
+    source: Source,
+    codec: Option<Codec>,
+) -> Result<(Written, u64), Error> {
+    let limits = Limits::for_file_len(source.len());
+    let keep = |source| Error::Keep { path: path.to_owned(), source };
+    let reader = Reader::open(source, limits).map_err(keep)?;
+    let (sections, bytes_out) = replace(out, |writer| {
+        copy(&reader, writer, codec).map_err(|source| match source {
+            // What is written failed, not what is read.
+            format::Error::Io { op: WRITING, .. } => Error::Keep { path: out.to_owned(), source },
+            source => keep(source),
+        })
+    })?;
+    let written = Written {
+        kind: reader.header().kind.to_string(),
+        codec,
+        bytes_in: reader.bytes(),
+        sections,
+        entities: reader.tail().entity_count(),
+        warnings: Vec::new(),
+    };
+    Ok((written, bytes_out))
+}
+
+/// Copies every section. Returns how many there are.
+pub(crate) fn copy<'f, R: ReadAt>(
+    reader: &Reader<R>,
+    out: Out<'f>,
+    codec: Option<Codec>,
+) -> Result<(Out<'f>, u32), format::Error> {
+    let header = reader.header();
+    let options = WriterOptions::new(header.kind)
+        .store(header.store_id, 0)
+        .head(reader.head().clone())
+        .codec(codec.unwrap_or(Codec::None));
+    let mut writer = Writer::new(out, options)?;
+    for section in reader.sections() {
+        match codec {
+            // What is skipped by whoever doesn't know it is nothing to touch either.
+            Some(codec) if section.layout() == SectionLayout::Coded && !section.id().is_ancillary() => {
+                encode_again(&mut writer, reader, section, codec)?;
+            }
+            _ => writer.copy_section(reader, section)?,
+        }
+    }
+    let (out, written) = writer.finish(reader.tail().clone())?;
+    Ok((out, written.sections))
+}
+
+fn encode_again<R: ReadAt>(
+    writer: &mut Writer<Out<'_>>,
+    reader: &Reader<R>,
+    section: &Section,
+    codec: Codec,
+) -> Result<(), format::Error> {
+    let mut options = SectionOptions::new(codec);
+    // A filter only helps a codec; a chunk that the codec didn't make smaller has none.
+    if codec != Codec::None {
+        let filters = reader.chunk_entries(section).iter();
+        let mut filters =
+            filters.filter_map(|entry| Filter::from_parts(entry.filter, entry.filter_parameter));
+        options = options.filter(filters.find(|filter| *filter != Filter::None).unwrap_or_default());
+    }
+    let mut section_out = writer.coded_with(section.id(), section.instance(), options)?;
+    let mut chunks = reader.chunks(section)?;
+    while let Some(chunk) = chunks.next_chunk()? {
+        section_out.write_all(chunk).map_err(write_failed)?;
+    }
+    section_out.finish()
+}
+
+fn write_failed(source: io::Error) -> format::Error {
+    format::Error::Io { op: WRITING, source }
+}

@@ -1,0 +1,236 @@
+//! What is left of a damaged container, as a container that loads.
+
+mod found;
+mod lost;
+mod world;
+
+use std::{fmt, path::Path};
+
+use keepstone::{
+    ecs::{EncodeOptions, WorldDoc, encode_worlds, list_worlds},
+    format::{
+        self, FileKind, Format, Limits, Metadata, ReadAt, Reader, SalvageReport, SectionLayout, Writer,
+        WriterOptions, detect,
+    },
+};
+use serde::Serialize;
+
+use self::found::{Found, FoundSection};
+use self::lost::Lost;
+use crate::args::RepairArgs;
+use crate::convert::{Out, WRITING, copy, refuse_same, replace};
+use crate::error::Error;
+use crate::inspect::{is_of_world, world_numbers};
+use crate::output::{Exit, Report};
+use crate::progress::Progress;
+use crate::source::Source;
+use crate::text::{Shown, count, plural};
+
+/// Damaged places and lost parts that are listed for people; JSON lists all.
+const SHOWN_MAX: usize = 50;
+
+/// What `repair` saved and what it could not.
+#[derive(Debug, Serialize)]
+pub(crate) struct Repaired {
+    #[serde(skip)]
+    name: String,
+    out: String,
+    kind: String,
+    bytes: u64,
+    bytes_out: u64,
+    /// Sections of the new container.
+    sections: u32,
+    /// Entities of the worlds in it.
+    entities: Option<u64>,
+    lost: Vec<Lost>,
+    /// Bytes that nothing vouches for.
+    damaged: Vec<Span>,
+}
+
+#[derive(Debug, Serialize)]
+struct Span {
+    start: u64,
+    end: u64,
+}
+
+/// What was written.
+struct Written {
+    kind: FileKind,
+    sections: u32,
+    entities: Option<u64>,
+    lost: Vec<Lost>,
+}
+
+/// Writes all that verifies of the container at `args.path` to `args.out`.
+pub(crate) fn run(args: &RepairArgs, progress: &Progress) -> Result<Repaired, Error> {
+    let path = &args.path;
+    let keep = |source| Error::Keep { path: path.clone(), source };
+    let (source, first) = Source::open_any(path, progress)?;
+    if let Some(format) = detect(&first).filter(|format| *format != Format::Keep) {
+        return Err(Error::NotRepaired { path: path.clone(), format });
+    }
+    refuse_same(path, &args.out)?;
+    let bytes = source.len();
+    let limits = Limits::for_file_len(bytes);
+    let Found { report, sections } = found::collect(&source, &limits).map_err(keep)?;
+    if report.header.is_none() && report.parts == 0 {
+        return Err(Error::unknown(path, &first));
+    }
+    let damaged = report.damaged.iter().map(|range| Span { start: range.start, end: range.end }).collect();
+    let (written, bytes_out) = match Reader::open(source, limits) {
+        Ok(reader) if report.is_whole() && is_sound(&reader) => copy_whole(path, &args.out, &reader)?,
+        _ => rebuild(path, &args.out, &report, &sections, &limits)?,
+    };
+    Ok(Repaired {
+        name: path.display().to_string(),
+        out: args.out.display().to_string(),
+        kind: written.kind.to_string(),
+        bytes,
+        bytes_out,
+        sections: written.sections,
+        entities: written.entities,
+        lost: written.lost,
+        damaged,
+    })
+}
+
+/// Whether what has no damaged byte can be loaded.
+fn is_sound<R: ReadAt>(reader: &Reader<R>) -> bool {
+    reader.header().kind != FileKind::WORLD
+        || world_numbers(reader).into_iter().all(|world| WorldDoc::decode(reader, world).is_ok())
+}
+
+fn copy_whole<R: ReadAt>(path: &Path, out: &Path, reader: &Reader<R>) -> Result<(Written, u64), Error> {
+    let (sections, bytes_out) =
+        replace(out, |writer| copy(reader, writer, None).map_err(|source| blame(path, out, source)))?;
+    let header = reader.header();
+    let entities = reader.tail().entity_count();
+    Ok((Written { kind: header.kind, sections, entities, lost: Vec::new() }, bytes_out))
+}
+
+/// Puts a container together from complete sections.
+fn rebuild(
+    path: &Path,
+    out: &Path,
+    report: &SalvageReport,
+    sections: &[FoundSection],
+    limits: &Limits,
+) -> Result<(Written, u64), Error> {
+    let mut lost = lost::of_ends(report);
+    let is_world = sections.iter().any(|section| is_of_world(section.id));
+    let kind = report.header.map_or(if is_world { FileKind::WORLD } else { FileKind::SAVE }, |h| h.kind);
+    let is_other = |section: &&FoundSection| kind != FileKind::WORLD || !is_of_world(section.id);
+    let others: Vec<&FoundSection> = sections.iter().filter(is_other).collect();
+    let (complete, damaged): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|section| section.state == found::State::Complete);
+    lost.extend(damaged.into_iter().map(Lost::section));
+
+    let mut entities = None;
+    let mut worlds = None;
+    if kind == FileKind::WORLD {
+        let docs = world::salvage(report, sections, limits, &mut lost);
+        entities = Some(docs.iter().map(|doc| u64::from(doc.entity_count())).sum());
+        if !docs.is_empty() {
+            let docs: Vec<&WorldDoc<'_>> = docs.iter().collect();
+            worlds = Some(encode(path, &docs, sections)?);
+        }
+    }
+    if complete.is_empty() && worlds.is_none() {
+        return Err(Error::NothingLeft { path: path.to_owned() });
+    }
+    let (sections, bytes_out) = replace(out, |writer| {
+        write(writer, report, kind, worlds.as_ref(), &complete).map_err(|source| blame(path, out, source))
+    })?;
+    Ok((Written { kind, sections, entities, lost }, bytes_out))
+}
+
+/// The worlds as a container in memory, each of which can be loaded.
+fn encode(path: &Path, docs: &[&WorldDoc<'_>], sections: &[FoundSection]) -> Result<Reader<Vec<u8>>, Error> {
+    let world = |source| Error::World { path: path.to_owned(), source };
+    let options = EncodeOptions::default().codec(found::codec(sections));
+    let (bytes, _) = encode_worlds(docs, Vec::new(), &options).map_err(world)?;
+    // What the worlds take was within the limits already.
+    let mut limits = Limits::for_file_len(bytes.len() as u64);
+    limits.decoded_max = u64::MAX;
+    let reader =
+        Reader::open(bytes, limits).map_err(|source| Error::Keep { path: path.to_owned(), source })?;
+    for entry in list_worlds(&reader).map_err(world)? {
+        WorldDoc::decode(&reader, entry.world).map_err(world)?;
+    }
+    Ok(reader)
+}
+
+fn write<'f>(
+    out: Out<'f>,
+    report: &SalvageReport,
+    kind: FileKind,
+    worlds: Option<&Reader<Vec<u8>>>,
+    others: &[&FoundSection],
+) -> Result<(Out<'f>, u32), format::Error> {
+    let store_id = report.header.map(|header| header.store_id).unwrap_or_default();
+    let options = WriterOptions::new(kind).store(store_id, 0).head(report.head.clone().unwrap_or_default());
+    let mut writer = Writer::new(out, options)?;
+    // Counts are those of the new worlds; what the application put beside them stays.
+    let mut tail = worlds.map(|worlds| worlds.tail().clone()).unwrap_or_default();
+    for (key, value) in report.tail.iter().flat_map(Metadata::customs) {
+        tail.set_custom(key, value);
+    }
+    if let Some(worlds) = worlds {
+        for section in worlds.sections() {
+            writer.copy_section(worlds, section)?;
+        }
+    }
+    for section in others {
+        let pieces: Vec<&[u8]> = section.pieces.iter().map(Vec::as_slice).collect();
+        match section.layout {
+            SectionLayout::Raw => writer.raw_from(section.id, section.instance, &pieces)?,
+            SectionLayout::Coded => {
+                writer.coded_from_with(section.id, section.instance, &pieces, section.options)?;
+            }
+        }
+    }
+    let (out, written) = writer.finish(tail)?;
+    Ok((out, written.sections))
+}
+
+/// Says which of the two files an error is about.
+fn blame(path: &Path, out: &Path, source: format::Error) -> Error {
+    let path = if matches!(source, format::Error::Io { op: WRITING, .. }) { out } else { path };
+    Error::Keep { path: path.to_owned(), source }
+}
+
+impl Report for Repaired {
+    fn exit(&self) -> Exit {
+        if self.lost.is_empty() { Exit::Good } else { Exit::Bad }
+    }
+}
+
+impl fmt::Display for Repaired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} -> {}", Shown(&self.name), Shown(&self.out))?;
+        let entities = self.entities.map(|entities| format!(", {}", plural(entities, "entity")));
+        writeln!(
+            f,
+            "  {}, {} bytes -> {} bytes, {}{}",
+            self.kind,
+            count(self.bytes),
+            count(self.bytes_out),
+            plural(self.sections, "section"),
+            entities.unwrap_or_default(),
+        )?;
+        for span in self.damaged.iter().take(SHOWN_MAX) {
+            writeln!(f, "  damaged: bytes {} to {}", span.start, span.end)?;
+        }
+        for lost in self.lost.iter().take(SHOWN_MAX) {
+            writeln!(f, "  lost: {lost}")?;
+        }
+        let more = self.damaged.len().saturating_sub(SHOWN_MAX) + self.lost.len().saturating_sub(SHOWN_MAX);
+        if more > 0 {
+            writeln!(f, "  and {} more; --json lists all", count(more as u64))?;
+        }
+        if self.lost.is_empty() {
+            writeln!(f, "  nothing was lost")?;
+        }
+        Ok(())
+    }
+}
