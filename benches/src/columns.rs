@@ -39,6 +39,11 @@ impl Columns {
         })
     }
 
+    /// The plain columns, one behind the other.
+    pub fn plain_bytes(&self) -> Vec<u8> {
+        [as_bytes(&self.positions), as_bytes(&self.velocities), as_bytes(&self.healths)].concat()
+    }
+
     /// Serializes the rest with postcard into `out`, and returns how long it is.
     ///
     /// # Errors
