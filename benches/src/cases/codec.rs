@@ -18,6 +18,7 @@ const CHUNK_LEN: usize = 1 << 20;
 const ZSTD_LEVEL: i32 = 3;
 
 /// Plain columns into a container, beside LZ4 alone on the same chunks.
+#[expect(clippy::unnecessary_wraps, reason = "building another case can fail")]
 pub(super) fn write_lz4(plan: &Plan, _: &Path) -> Result<Case> {
     let data = data(plan);
     let floor = data.clone();
