@@ -1,6 +1,6 @@
 //! Saves and loads `bevy_ecs` worlds with keepstone.
 //!
-//! This crate implements [`EcsWorld`](keepstone_ecs_persist::EcsWorld) for bevy's `World`: it captures tables column by column, without a copy
+//! This crate implements [`EcsWorld`] for bevy's `World`: it captures tables column by column, without a copy
 //! where a column's bytes are what the file holds, and spawns a document back with relationships and hooks. It opens no
 //! file; `keepstone-world` adds that. It is versioned with bevy: this is the adapter for bevy_ecs 0.20.
 //!
