@@ -64,12 +64,11 @@ fn verified(plan: &Plan, dir: &Path, threads: NonZeroUsize) -> Result<Case> {
     let path = dir.join("verify.keep");
     let len = write(plan, &path)?;
     let same = path.clone();
-    let (mut ours, mut floor) = (Vec::new(), Vec::new());
+    let mut floor = Vec::new();
     let case = plan.case().ours(move |watch| {
         watch.note_bytes(len);
         watch.together(|| {
-            storage::read(&OsFiles, &path, len, &mut ours)?;
-            let reader = Reader::open(ours.as_slice(), Limits::for_file_len(len))?;
+            let reader = Reader::open(Opened::new(&path)?, Limits::for_file_len(len))?;
             let report = reader.verify_with(threads, &mut |_| {})?;
             ensure!(report.damaged == 0, "the file is damaged");
             Ok(report.bytes)
