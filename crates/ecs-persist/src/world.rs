@@ -37,8 +37,8 @@ pub trait EcsWorld<M>: Sized {
 
     /// Spawns the entities of a document into this world, under new ids, and sets its resources.
     ///
-    /// Everything is decoded before the first entity is spawned where the rows are fixed-size; a serde row that fails to decode ends
-    /// the call with an error and leaves this world with the entities spawned so far despawned again.
+    /// Everything is decoded before the first entity is spawned, so an error of the file leaves this world as it was. A hook that
+    /// panics does not: what was inserted before it stays.
     ///
     /// # Errors
     /// What the file and the registry disagree about; see [`SpawnOptions`].

@@ -45,7 +45,9 @@ pub trait WorldFiles<M>: EcsWorld<M> {
         write_file(path.as_ref(), options, |out| encode(&[("", self)], out, options))
     }
 
-    /// Loads a file into a world of its own, strictly: what can't be placed is an error.
+    /// Loads a file into a world of its own, strictly: a component that isn't registered is an error.
+    ///
+    /// A reference whose target was gone when the world was saved is not; [`WorldFiles::load_with`] counts such references in its report.
     ///
     /// # Errors
     /// When the file is missing, damaged, newer than this program, over a limit, or has a component that isn't registered.
