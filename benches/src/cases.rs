@@ -22,6 +22,9 @@ pub fn all() -> Vec<Plan> {
     plans.push(Plan::new("load lz4", "mixed 100k", 100_000, load::lz4));
     plans.extend(SIZES.map(|(size, count)| Plan::new("verify", size, count, verify::case)));
     plans.push(Plan::new("write lz4", "columns 12 MB", 500_000, codec::write_lz4));
+    plans.push(Plan::new("write lz4", "names, parents 1.7 MB", 1_000_000, codec::write_lz4_rows));
+    plans.push(Plan::new("write lz4, summed", "columns 12 MB", 500_000, codec::write_lz4_summed));
+    plans.push(Plan::new("write lz4, shuffled", "columns 12 MB", 500_000, codec::write_lz4_shuffled));
     plans.push(Plan::new("write zstd", "columns 12 MB", 500_000, codec::write_zstd));
     plans.push(Plan::new("read lz4", "columns 12 MB", 500_000, codec::read_lz4));
     plans.push(Plan::new("read zstd", "columns 12 MB", 500_000, codec::read_zstd));

@@ -44,6 +44,24 @@ impl Columns {
         [as_bytes(&self.positions), as_bytes(&self.velocities), as_bytes(&self.healths)].concat()
     }
 
+    /// The plain columns one by one, each with the bytes of a row.
+    pub fn plain_columns(&self) -> [(u8, &[u8]); 3] {
+        [(12, as_bytes(&self.positions)), (12, as_bytes(&self.velocities)), (8, as_bytes(&self.healths))]
+    }
+
+    /// The rest: names as postcard has them, then the ordinals of the parents.
+    ///
+    /// # Errors
+    /// When a name can't be serialized.
+    pub fn other_bytes(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        for name in &self.names {
+            bytes = postcard::to_extend(name, bytes)?;
+        }
+        bytes.extend_from_slice(as_bytes(&self.parents));
+        Ok(bytes)
+    }
+
     /// Serializes the rest with postcard into `out`, and returns how long it is.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ mod tests {
     /// Where the messages are that the troubleshooting chapter quotes.
     const SOURCES: &[&str] = &[
         include_str!("../../crates/cli/src/error.rs"),
+        include_str!("../../crates/compat/src/error.rs"),
         include_str!("../../crates/derive/src/attributes.rs"),
         include_str!("../../crates/derive/src/expand.rs"),
         include_str!("../../crates/ecs-persist/src/error.rs"),

@@ -1,4 +1,4 @@
-//! Containers: opened, verified and read in every way, then copied. Three of four inputs have right checksums.
+//! Containers: opened, verified and read in every way, as a stream too, salvaged, then copied. Three of four inputs have right checksums.
 #![no_main]
 
 #[path = "../../crates/format/tests/corpus/container.rs"]

@@ -20,7 +20,8 @@ Exit codes:
 #[command(name = "keepstone", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Args {
     /// Print one JSON document instead of text, for errors as well
-    #[arg(long, global = true)]
+    // A script may add it to arguments that have it.
+    #[arg(long, global = true, overrides_with = "json")]
     pub(crate) json: bool,
 
     #[command(subcommand)]

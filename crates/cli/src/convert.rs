@@ -111,13 +111,13 @@ pub(crate) fn replace<T>(
     out: &Path,
     write: impl FnOnce(Out<'_>) -> Result<(Out<'_>, T), Error>,
 ) -> Result<(T, u64), Error> {
-    let writer = atomic::Writer::create(&OsFiles, out, Durability::Durable)?;
+    let writer = atomic::Writer::create(&OsFiles, out, Durability::Durable).map_err(Error::Out)?;
     let (buffered, written) = write(BufWriter::new(writer))?;
     let writer = buffered.into_inner().map_err(|error| Error::Keep {
         path: out.to_owned(),
         source: format::Error::Io { op: "writing the container", source: error.into_error() },
     })?;
-    Ok((written, writer.commit()?.bytes))
+    Ok((written, writer.commit().map_err(Error::Out)?.bytes))
 }
 
 impl Report for Converted {

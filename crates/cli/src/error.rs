@@ -1,21 +1,23 @@
 use std::{
-    error::Error as _,
+    error,
     path::{Path, PathBuf},
 };
 
 use keepstone::{
     compat, ecs,
     format::{self, FirstBytes, Format, Kind},
-    storage, value, world,
+    storage, world,
 };
-
-use crate::save;
 
 /// Why a verb could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
     Storage(#[from] storage::Error),
+
+    /// A failure of what is written.
+    #[error(transparent)]
+    Out(storage::Error),
 
     #[error(transparent)]
     Files(#[from] world::Error),
@@ -29,9 +31,6 @@ pub(crate) enum Error {
     #[error("{}", path.display())]
     Foreign { path: PathBuf, source: compat::Error },
 
-    #[error("{}", path.display())]
-    Row { path: PathBuf, source: value::Error },
-
     #[error("{}: not a file that keepstone knows: at byte 0 it begins with {found}", path.display())]
     UnknownFormat { path: PathBuf, found: FirstBytes },
 
@@ -43,9 +42,6 @@ pub(crate) enum Error {
 
     #[error("{}: is neither a file nor a directory", path.display())]
     NotAFile { path: PathBuf },
-
-    #[error("{}", path.display())]
-    Save { path: PathBuf, source: save::Error },
 
     #[error("{}: is the file that is read; name another one to write", path.display())]
     SameFile { path: PathBuf },
@@ -72,12 +68,15 @@ impl Error {
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Storage(source) => source.kind(),
+            // Not found is what is read, for whoever goes by the exit code.
+            Self::Out(source) => match source.kind() {
+                Kind::NotFound => Kind::Io,
+                kind => kind,
+            },
             Self::Files(source) => source.kind(),
             Self::Keep { source, .. } => source.kind(),
             Self::World { source, .. } | Self::Capture { source } => source.kind(),
             Self::Foreign { source, .. } => source.kind(),
-            Self::Row { source, .. } => source.kind(),
-            Self::Save { source, .. } => source.kind(),
             Self::UnknownFormat { .. } | Self::NothingLeft { .. } => Kind::Damaged,
             Self::NotBuilt { .. }
             | Self::Directory { .. }
@@ -90,20 +89,25 @@ impl Error {
 
     /// The message with those of all causes that it doesn't repeat already.
     pub(crate) fn message(&self) -> String {
-        let mut message = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            // The number of the system's error is of no use behind its words.
-            let words = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
-            if !message.to_lowercase().contains(&words) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
-            cause = error.source();
-        }
-        message
+        with_causes(self)
     }
+}
+
+/// The message of an error with those of all causes that it doesn't repeat already.
+pub(crate) fn with_causes(error: &dyn error::Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // The number of the system's error is of no use behind its words.
+        let words = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
+        if !message.to_lowercase().contains(&words) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        cause = error.source();
+    }
+    message
 }
 
 /// What a kind is called in JSON.

@@ -11,7 +11,6 @@ mod inspect;
 mod output;
 mod progress;
 mod repair;
-mod save;
 mod source;
 mod text;
 mod verify;

@@ -86,12 +86,12 @@ impl Output {
             Err(error) => Exit::of(error.kind()),
         };
         let path = path.map(|path| path.display().to_string());
-        let document = |error, report| {
+        let print_document = |error, report| {
             let ok = exit == Exit::Good;
-            json(&Document { verb: Some(verb), path, ok, exit: exit.code(), error, report })
+            print_json(&Document { verb: Some(verb), path, ok, exit: exit.code(), error, report })
         };
         let printed = match result {
-            Ok(report) if self.json => print(&document(None, Some(report))),
+            Ok(report) if self.json => print_document(None, Some(report)),
             Ok(report) => {
                 for warning in report.warnings() {
                     write_error(&format!("warning: {}\n", Shown(warning)));
@@ -100,7 +100,7 @@ impl Output {
             }
             Err(error) if self.json => {
                 let failure = Failure { kind: kind_name(error.kind()), message: error.message() };
-                print(&document(Some(failure), None))
+                print_document(Some(failure), None)
             }
             Err(error) => {
                 complain(&error.message());
@@ -125,17 +125,18 @@ pub(crate) fn refuse(refusal: &clap::Error) -> Exit {
         let exit = Exit::Failed;
         let document =
             Document::<()> { verb: None, path: None, ok: false, exit: exit.code(), error, report: None };
-        return end(exit, print(&json(&document)));
+        return end(exit, print_json(&document));
     }
     write_error(&text);
     Exit::Failed
 }
 
-fn json(document: &impl Serialize) -> String {
-    let mut text =
-        serde_json::to_string_pretty(document).expect("keys are strings and nothing here fails to serialize");
-    text.push('\n');
-    text
+/// Prints a document as it is made: as text it may take many times what it is made of.
+fn print_json(document: &impl Serialize) -> io::Result<()> {
+    let mut stdout = io::BufWriter::new(io::stdout().lock());
+    serde_json::to_writer_pretty(&mut stdout, document)?;
+    stdout.write_all(b"\n")?;
+    stdout.flush()
 }
 
 fn print(text: &str) -> io::Result<()> {

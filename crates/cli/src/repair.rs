@@ -7,9 +7,10 @@ mod world;
 use std::{fmt, path::Path};
 
 use keepstone::{
+    compat::awsv::Part,
     ecs::{EncodeOptions, WorldDoc, encode_worlds, list_worlds},
     format::{
-        self, FileKind, Format, Limits, Metadata, ReadAt, Reader, SalvageReport, SectionLayout, Writer,
+        self, FileKind, Format, Kind, Limits, Metadata, ReadAt, Reader, SalvageReport, SectionLayout, Writer,
         WriterOptions, detect,
     },
 };
@@ -19,12 +20,13 @@ use self::found::{Found, FoundSection};
 use self::lost::Lost;
 use crate::args::RepairArgs;
 use crate::convert::{Out, WRITING, copy, refuse_same, replace};
-use crate::error::Error;
-use crate::inspect::{is_of_world, world_numbers};
+use crate::error::{Error, with_causes};
+use crate::inspect::is_of_world;
 use crate::output::{Exit, Report};
 use crate::progress::Progress;
 use crate::source::Source;
 use crate::text::{Shown, count, plural};
+use crate::verify::keep::structure;
 
 /// Damaged places and lost parts that are listed for people; JSON lists all.
 const SHOWN_MAX: usize = 50;
@@ -78,7 +80,7 @@ pub(crate) fn run(args: &RepairArgs, progress: &Progress) -> Result<Repaired, Er
     }
     let damaged = report.damaged.iter().map(|range| Span { start: range.start, end: range.end }).collect();
     let (written, bytes_out) = match Reader::open(source, limits) {
-        Ok(reader) if report.is_whole() && is_sound(&reader) => copy_whole(path, &args.out, &reader)?,
+        Ok(reader) if report.is_whole() && is_sound(path, &reader)? => copy_whole(path, &args.out, &reader)?,
         _ => rebuild(path, &args.out, &report, &sections, &limits)?,
     };
     Ok(Repaired {
@@ -94,10 +96,13 @@ pub(crate) fn run(args: &RepairArgs, progress: &Progress) -> Result<Repaired, Er
     })
 }
 
-/// Whether what has no damaged byte can be loaded.
-fn is_sound<R: ReadAt>(reader: &Reader<R>) -> bool {
-    reader.header().kind != FileKind::WORLD
-        || world_numbers(reader).into_iter().all(|world| WorldDoc::decode(reader, world).is_ok())
+/// Whether what has no damaged byte is good for `verify` as well.
+fn is_sound<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<bool, Error> {
+    match structure(path, reader) {
+        Ok(structure) => Ok(structure.damage.is_empty()),
+        Err(error) if error.kind() == Kind::Limit => Err(error),
+        Err(_) => Ok(false),
+    }
 }
 
 fn copy_whole<R: ReadAt>(path: &Path, out: &Path, reader: &Reader<R>) -> Result<(Written, u64), Error> {
@@ -124,6 +129,8 @@ fn rebuild(
     let (complete, damaged): (Vec<_>, Vec<_>) =
         others.into_iter().partition(|section| section.state == found::State::Complete);
     lost.extend(damaged.into_iter().map(Lost::section));
+    let complete: Vec<_> =
+        complete.into_iter().filter(|section| is_readable(section, limits, &mut lost)).collect();
 
     let mut entities = None;
     let mut worlds = None;
@@ -142,6 +149,16 @@ fn rebuild(
         write(writer, report, kind, worlds.as_ref(), &complete).map_err(|source| blame(path, out, source))
     })?;
     Ok((Written { kind, sections, entities, lost }, bytes_out))
+}
+
+/// Whether a section is what it has to be, as far as its kind is known. One that isn't is lost.
+fn is_readable(section: &FoundSection, limits: &Limits, lost: &mut Vec<Lost>) -> bool {
+    let Some(part) = Part::of(section.id).filter(|_| section.instance == 0) else { return true };
+    let checked = part.check(&section.pieces.concat(), limits);
+    if let Err(error) = &checked {
+        lost.push(Lost::section_with(section, format!("its checksums hold, but {}", with_causes(error))));
+    }
+    checked.is_ok()
 }
 
 /// The worlds as a container in memory, each of which can be loaded.

@@ -2,7 +2,7 @@
 
 pub(crate) mod awsv;
 mod damage;
-mod keep;
+pub(crate) mod keep;
 pub(crate) mod pecs;
 
 use std::{fmt, path::Path};

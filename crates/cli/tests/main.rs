@@ -8,9 +8,11 @@
 
 mod awsv;
 mod convert;
+mod converted_save;
 mod damage;
 mod demo;
 mod formats;
+mod guide;
 mod hostile;
 mod inspect;
 mod misuse;

@@ -54,6 +54,14 @@ fn wrong_usage_is_misuse() {
 }
 
 #[test]
+fn json_may_be_asked_for_twice() {
+    // A script that adds `--json` to whatever it is given was refused where it was there already.
+    let path = demo_file("demo.keep");
+    let args = ["inspect".as_ref(), path.as_os_str(), "--json".as_ref(), "--json".as_ref()];
+    assert_eq!(run(&args).json()["exit"], 0);
+}
+
+#[test]
 fn numbers_of_entities_have_bounds() {
     for number in ["0", "-1", "many", "10000001"] {
         let answer = run(&["demo", &format!("--entities={number}")]);

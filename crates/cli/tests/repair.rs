@@ -355,6 +355,72 @@ fn a_repaired_save_says_which_part_it_lacks() {
     });
 }
 
+#[test]
+fn a_part_of_a_save_that_cannot_be_read_is_lost_though_its_checksum_holds() {
+    // A container whose AWSV_META is no map, with good checksums, was copied as it was: "nothing was lost", exit code 0,
+    // and `verify` called the new file damaged as it had the old one. Checksums alone were asked whether a save is good.
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().join("save.keep");
+    assert_eq!(run(&["convert".as_ref(), asset().as_os_str(), out.as_os_str()]).exit, 0);
+    let bytes = fs::read(&out).unwrap();
+    let reader = open(&bytes);
+    for (id, name) in [(0x61, "AWSV_SAVE"), (0x64, "AWSV_META")] {
+        let options = WriterOptions::new(FileKind::SAVE).codec(Codec::None).head(reader.head().clone());
+        let mut writer = Writer::new(Vec::new(), options).unwrap();
+        for section in reader.sections() {
+            if section.id() == SectionId(id) {
+                writer.coded_from(section.id(), 0, &[b"\x03abc"]).unwrap();
+            } else {
+                writer.copy_section(&reader, section).unwrap();
+            }
+        }
+        let (odd, _) = writer.finish(Metadata::new()).unwrap();
+        with_file("odd.keep", &odd, |path| assert_eq!(on("verify", path).exit, 1));
+        let (document, new) = repaired(&odd);
+        let lost = document["lost"].as_array().unwrap();
+        assert_eq!((lost.len(), &document["damaged"]), (1, &json!([])), "{document}");
+        assert_eq!(lost[0]["what"], format!("section {name}, instance 0"));
+        let message = lost[0]["message"].as_str().unwrap();
+        assert!(message.starts_with(&format!("its checksums hold, but section {name}: ")), "{message}");
+        let new = new.unwrap();
+        let new = open(&new);
+        assert_eq!((new.sections().len(), new.head()), (4, reader.head()));
+        for section in new.sections() {
+            let old = reader.find(section.id(), 0).unwrap();
+            assert_eq!(new.read(section).unwrap(), reader.read(old).unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_tail_that_disagrees_with_its_world_is_made_anew() {
+    // A container whose tail counts one entity too many, with good checksums, was copied with its tail, and `verify`
+    // called the new file damaged. What counted as good was that its worlds decode.
+    let bytes = world_bytes();
+    let reader = open(&bytes);
+    let mut wrong = [reader.tail().clone(), reader.tail().clone(), reader.tail().clone()];
+    wrong[0].set_entity_count(301);
+    wrong[1].set_value_count(7);
+    wrong[2].set_schema_hash([9; 16]);
+    for mut tail in wrong {
+        tail.set_custom("mine", b"kept");
+        let options = WriterOptions::new(FileKind::WORLD).codec(Codec::None).head(reader.head().clone());
+        let mut writer = Writer::new(Vec::new(), options).unwrap();
+        for section in reader.sections() {
+            writer.copy_section(&reader, section).unwrap();
+        }
+        let (odd, _) = writer.finish(tail).unwrap();
+        with_file("odd.keep", &odd, |path| assert_eq!(on("verify", path).exit, 1));
+        let (document, new) = repaired(&odd);
+        assert_eq!((&document["exit"], &document["lost"]), (&json!(0), &json!([])), "{document}");
+        let new = new.unwrap();
+        let mut expected = reader.tail().clone();
+        expected.set_custom("mine", b"kept");
+        assert_eq!(open(&new).tail(), &expected);
+        assert_eq!(decode(&new), decode(&bytes));
+    }
+}
+
 fn check_misuse(path: &Path, out: &Path, message: &str) {
     let document = repair(path, out, &["--json"]).json();
     assert_eq!((&document["exit"], &document["error"]["kind"]), (&json!(2), &json!("misuse")), "{document}");

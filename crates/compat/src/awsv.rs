@@ -33,12 +33,22 @@
 //! can hold at all and against [`Limits::decoded_max`], and each announced count against the bytes
 //! left and one element for each 256 bytes of that limit, at least 262144: this keeps what is built
 //! within the size of what may be decoded.
+//!
+//! # In a keepstone container
+//!
+//! [`SaveBundle::write_keep`] makes a `.keep` file of a save, as `keepstone convert` does, and
+//! [`SaveBundle::from_keep`] reads it back; [`Converted`] reads what a repair has left of one.
+//! The layout is in FORMAT.md of keepstone-format, section 9.1.
 
 mod body;
 mod bundle;
+mod converted;
 mod cursor;
 mod date;
+mod elements;
 mod header;
+mod keep;
+mod part;
 mod payload;
 mod save_id;
 mod warning;
@@ -50,7 +60,9 @@ use crate::error::Error;
 pub use bundle::{
     CompanionProfile, ItemStack, PlayerInventory, SaveBundle, SaveBundleV1, SaveBundleV2, WorldState,
 };
+pub use converted::{Converted, SaveFields};
 pub use header::{CODEC_LZ4, CODEC_NONE, Header};
+pub use part::Part;
 pub use payload::Payload;
 pub use save_id::SaveId;
 pub use warning::Warning;

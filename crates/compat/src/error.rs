@@ -1,8 +1,9 @@
 use std::collections::TryReserveError;
 use std::str::Utf8Error;
 
-use keepstone_format::{FirstBytes, Kind};
+use keepstone_format::{FileKind, FirstBytes, Kind};
 
+use crate::awsv::Part;
 use crate::pecs;
 
 /// Why a foreign file was not read.
@@ -202,6 +203,37 @@ pub enum Error {
         /// The values that are valid.
         expected: &'static str,
     },
+    /// A container can't be read or written.
+    #[error(transparent)]
+    Container(#[from] keepstone_format::Error),
+    /// A container is not a save that was converted.
+    #[error("the container of kind {kind} holds no save of aw-save")]
+    NotConverted {
+        /// The kind of the container.
+        kind: FileKind,
+    },
+    /// A part of a converted save is not in its container.
+    #[error("section {part} is missing: it was lost in a repair; load another copy")]
+    PartMissing {
+        /// The part.
+        part: Part,
+    },
+    /// A section of a converted save is not a shape and a row.
+    #[error("section {part}")]
+    Layout {
+        /// The part.
+        part: Part,
+        /// What the section breaks.
+        source: keepstone_format::Error,
+    },
+    /// A part of a converted save is not what it has to be, or can't be written.
+    #[error("section {part}")]
+    Part {
+        /// The part.
+        part: Part,
+        /// What is wrong with its shape or its row.
+        source: keepstone_value::Error,
+    },
 }
 
 impl Error {
@@ -212,6 +244,13 @@ impl Error {
             Self::UnknownCodec { .. } => Kind::Newer,
             Self::Limit { .. } | Self::OutOfMemory { .. } => Kind::Limit,
             Self::CodecNotBuilt { .. } => Kind::Misuse,
+            Self::NotConverted { .. } => Kind::NotFound,
+            Self::Container(source) | Self::Layout { source, .. } => source.kind(),
+            // The types are ours and fixed, so a value of another one is no misuse.
+            Self::Part { source, .. } => match source.kind() {
+                Kind::Misuse => Kind::Damaged,
+                kind => kind,
+            },
             _ => Kind::Damaged,
         }
     }

@@ -1,14 +1,15 @@
 #![forbid(unsafe_code)]
 #![doc = "Reads the files of other save systems."]
 //!
-//! Every reader is a pure codec: it takes bytes and gives values, opens no file, reads no clock and
-//! writes nothing. It accepts what the original program accepts; what a file should not have and
+//! Every reader is a pure codec: it takes bytes and gives values, opens no file and reads no clock.
+//! It accepts what the original program accepts; what a file should not have and
 //! the original overlooks comes back as a warning. It never trusts a length: see
 //! [`Limits`](keepstone_format::Limits).
 //!
 //! | module | files | versions |
 //! |---|---|---|
 //! | [`awsv`] | `.awsv` saves of aw-save (AstraWeave) | 1 and 2, uncompressed or LZ4 |
+//! | [`awsv`] | `.keep` files made from those | 1 |
 //! | [`pecs`] | `.pecs` worlds of PECS | 1, binary |
 //!
 //! # Example
@@ -44,6 +45,7 @@
 
 pub mod awsv;
 mod error;
+mod header;
 pub mod pecs;
 mod reserve;
 

@@ -70,6 +70,16 @@ impl SectionId {
     pub const DELTA_ROWS: Self = Self(0x0050);
     /// The values of a delta (draft).
     pub const DELTA_VALUES: Self = Self(0x0051);
+    /// A world of a converted aw-save file: the bytes of its ECS as they are.
+    pub const AWSV_WORLD: Self = Self(0x0060);
+    /// What a converted aw-save file is: the one section that makes a container such a file.
+    pub const AWSV_SAVE: Self = Self(0x0061);
+    /// The companions of a converted aw-save file.
+    pub const AWSV_COMPANIONS: Self = Self(0x0062);
+    /// The inventory of a converted aw-save file.
+    pub const AWSV_INVENTORY: Self = Self(0x0063);
+    /// The free-form entries of a converted aw-save file.
+    pub const AWSV_META: Self = Self(0x0064);
     /// The first id that is free for applications.
     pub const FIRST_FREE: Self = Self(0x1000);
 
@@ -100,6 +110,11 @@ impl SectionId {
             Self::THUMBNAIL => "THUMBNAIL",
             Self::DELTA_ROWS => "DELTA_ROWS",
             Self::DELTA_VALUES => "DELTA_VALUES",
+            Self::AWSV_WORLD => "AWSV_WORLD",
+            Self::AWSV_SAVE => "AWSV_SAVE",
+            Self::AWSV_COMPANIONS => "AWSV_COMPANIONS",
+            Self::AWSV_INVENTORY => "AWSV_INVENTORY",
+            Self::AWSV_META => "AWSV_META",
             _ => return None,
         })
     }

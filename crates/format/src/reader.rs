@@ -1,20 +1,21 @@
 mod chunks;
+mod ends;
 mod verify;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use crate::chunk::ChunkEntry;
 use crate::codec::Decoders;
 use crate::head::Head;
 use crate::limits::{SECTIONS_MAX, TAIL_LEN_MAX};
 use crate::metadata::TAIL;
-use crate::section::{Section, SectionLayout, Tables};
+use crate::section::{Names, Section, SectionLayout, Tables};
 use crate::trailer::Trailer;
 use crate::wire::{Input, pad};
 use crate::{Error, Header, Limits, Metadata, ReadAt, SectionId};
 
 pub use chunks::Chunks;
+use ends::Ends;
 pub use verify::VerifyReport;
 
 /// What errors call a footer that is too long.
@@ -24,19 +25,21 @@ pub(crate) const TABLES_LIMIT: &str =
 /// Reads one container from anything that can be read anywhere.
 ///
 /// Opening checks everything but the chunk headers and payloads; reading a section checks those of the
-/// section, and [`Reader::verify`] all of them.
+/// section, and [`Reader::verify`] all of them. Of a source that doesn't lend its bytes, opening reads the
+/// first 8 KiB and the last 4 KiB in one go each and keeps them: sections that lie in them cost no read.
 ///
 /// What a hostile file can cost is bounded by [`Limits`]: a length is compared with the bytes that are
 /// there and with its limit before memory is reserved for it.
 #[derive(Debug)]
 pub struct Reader<R> {
     source: R,
+    ends: Ends,
     limits: Limits,
     head: Head,
     tail: Metadata,
     trailer: Trailer,
     tables: Tables,
-    by_name: BTreeMap<(SectionId, u32), usize>,
+    names: Names,
     decoders: Decoders,
 }
 
@@ -48,14 +51,14 @@ impl<R: ReadAt> Reader<R> {
     /// Those of [`Head::read`]; [`Error::NoEndMark`] when the end is missing, [`Error::Checksum`],
     /// [`Error::Invalid`], [`Error::Truncated`] or [`Error::Limit`] for the footer; [`Error::Io`].
     pub fn open(source: R, limits: Limits) -> Result<Self, Error> {
-        let (head, prefix) = read_head(&source)?;
-        let trailer = read_trailer(&source, &head.header, &limits)?;
-        let (tail, tables) = read_footer(&source, &head.header, &trailer, &prefix)?;
-        let mut by_name = BTreeMap::new();
-        for (index, section) in tables.sections.iter().enumerate() {
-            by_name.insert((section.id, section.instance), index);
-        }
-        Ok(Self { source, limits, head, tail, trailer, tables, by_name, decoders: Decoders::default() })
+        let mut ends = Ends::read_front(&source)?;
+        let first_len = usize::try_from(source.len()).unwrap_or(usize::MAX).min(Head::LEN_MAX);
+        let head = Head::read(ends.lend(&source, 0, first_len).unwrap_or_default())?;
+        check_len(&source, &head.header)?;
+        ends.read_back(&source, Trailer::LEN)?;
+        let trailer = read_trailer(&source, &ends, &head.header, &limits)?;
+        let (tail, tables, names) = read_footer(&source, &ends, &head.header, &trailer)?;
+        Ok(Self { source, ends, limits, head, tail, trailer, tables, names, decoders: Decoders::default() })
     }
 
     /// Returns the header.
@@ -104,8 +107,7 @@ impl<R: ReadAt> Reader<R> {
     ///
     /// [`Error::MissingSection`] when it is not there.
     pub fn find(&self, id: SectionId, instance: u32) -> Result<&Section, Error> {
-        let index = self.by_name.get(&(id, instance));
-        let section = index.and_then(|&index| self.tables.sections.get(index));
+        let section = self.names.index(id, instance).and_then(|index| self.tables.sections.get(index));
         section.ok_or(Error::MissingSection { id, instance })
     }
 
@@ -153,12 +155,15 @@ impl<R: ReadAt> Reader<R> {
     pub fn read(&self, section: &Section) -> Result<Cow<'_, [u8]>, Error> {
         let is_stored = self.chunk_entries(section).iter().all(ChunkEntry::is_verbatim);
         let is_contiguous = section.layout == SectionLayout::Raw || section.chunk_count == 1;
-        let can_borrow = self.source.borrow(section.offset, 0).is_some();
-        if is_stored && is_contiguous && can_borrow {
-            if section.layout == SectionLayout::Raw {
+        if is_stored && is_contiguous {
+            let can_borrow = self.source.borrow(section.offset, 0).is_some();
+            if section.layout == SectionLayout::Raw && can_borrow {
                 return self.view_raw(section).map(Cow::Borrowed);
             }
-            return self.chunks(section)?.next().unwrap_or(Ok(Cow::Borrowed(&[])));
+            let is_lent = || self.lend(section.offset, usize::try_from(section.span).ok()?);
+            if section.layout == SectionLayout::Coded && (can_borrow || is_lent().is_some()) {
+                return self.chunks(section)?.next().unwrap_or(Ok(Cow::Borrowed(&[])));
+            }
         }
         let mut out = Vec::new();
         self.read_into(section, &mut out)?;
@@ -185,6 +190,11 @@ impl<R: ReadAt> Reader<R> {
             result?;
         }
         Ok(bytes)
+    }
+
+    /// Returns `len` bytes from `offset` on without reading them.
+    fn lend(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        self.ends.lend(&self.source, offset, len)
     }
 
     fn check_own(&self, section: &Section) -> Result<(), Error> {
@@ -242,26 +252,28 @@ pub(crate) fn fill<R: ReadAt + ?Sized>(
     source.read_exact_at(offset, buf).map_err(|source| Error::Io { op: "reading the container", source })
 }
 
-/// Reads the head; returns the bytes before the first section as well.
-fn read_head<R: ReadAt>(source: &R) -> Result<(Head, Vec<u8>), Error> {
-    let len = source.len().min(Head::LEN_MAX as u64);
-    let mut prefix = Vec::new();
-    fill(source, 0, usize::try_from(len).unwrap_or(Head::LEN_MAX), &mut prefix)?;
-    let head = Head::read(&prefix)?;
-    prefix.truncate(usize::try_from(head.header.body_offset()).unwrap_or(usize::MAX));
-    Ok((head, prefix))
+/// Checks that there is room for a footer behind the head.
+fn check_len<R: ReadAt>(source: &R, header: &Header) -> Result<(), Error> {
+    let (available, needs) = (source.len(), header.body_offset() + Tables::len(0, 0) + Trailer::LEN as u64);
+    if available < needs {
+        return Err(Error::Truncated { what: "container", needs, available });
+    }
+    Ok(())
 }
 
-fn read_trailer<R: ReadAt>(source: &R, header: &Header, limits: &Limits) -> Result<Trailer, Error> {
-    let (len, needs) = (source.len(), header.body_offset() + Tables::len(0, 0) + Trailer::LEN as u64);
-    if len < needs {
-        return Err(Error::Truncated { what: "container", needs, available: len });
-    }
-    let mut bytes = [0; Trailer::LEN];
-    let offset = len - Trailer::LEN as u64;
-    let read = source.read_exact_at(offset, &mut bytes);
-    read.map_err(|source| Error::Io { op: "reading the container", source })?;
-    let trailer = Trailer::decode(&bytes, len)?;
+fn read_trailer<R: ReadAt>(
+    source: &R,
+    ends: &Ends,
+    header: &Header,
+    limits: &Limits,
+) -> Result<Trailer, Error> {
+    let len = source.len();
+    let offset = len.saturating_sub(Trailer::LEN as u64);
+    let bytes = ends.lend(source, offset, Trailer::LEN).and_then(<[u8]>::first_chunk);
+    let Some(bytes) = bytes else {
+        return Err(Error::Truncated { what: "trailer", needs: len, available: offset });
+    };
+    let trailer = Trailer::decode(bytes, len)?;
     let invalid = |rule| Error::Invalid { what: "trailer", rule, offset };
     if trailer.epoch != header.epoch {
         return Err(invalid("the epoch is not that of the header"));
@@ -287,14 +299,19 @@ fn read_trailer<R: ReadAt>(source: &R, header: &Header, limits: &Limits) -> Resu
 
 fn read_footer<R: ReadAt>(
     source: &R,
+    ends: &Ends,
     header: &Header,
     trailer: &Trailer,
-    prefix: &[u8],
-) -> Result<(Metadata, Tables), Error> {
+) -> Result<(Metadata, Tables, Names), Error> {
     let len = trailer.container_len - trailer.footer_offset;
     let len = usize::try_from(len).map_err(|_| Error::OutOfMemory { what: "footer", bytes: len })?;
     let mut buf = Vec::new();
-    let bytes = bytes_at(source, trailer.footer_offset, len, &mut buf)?;
+    let bytes = match ends.lend(source, trailer.footer_offset, len) {
+        Some(bytes) => bytes,
+        None => bytes_at(source, trailer.footer_offset, len, &mut buf)?,
+    };
+    let prefix_len = usize::try_from(header.body_offset()).unwrap_or(usize::MAX);
+    let prefix = ends.lend(source, 0, prefix_len).unwrap_or_default();
     let (footer, last) = bytes.split_at_checked(len - Trailer::LEN).unwrap_or_default();
 
     let mut digest = crc64fast::Digest::new();
@@ -308,9 +325,9 @@ fn read_footer<R: ReadAt>(
 
     let mut input = Input::at("footer", footer, trailer.footer_offset);
     let counts = (trailer.section_count, trailer.chunk_count);
-    let tables = Tables::decode(&mut input, counts, header.body_offset(), trailer.footer_offset)?;
+    let (tables, names) = Tables::decode(&mut input, counts, header.body_offset(), trailer.footer_offset)?;
     let tail_offset = input.offset();
     let tail = input.take(usize::try_from(trailer.tail_len).unwrap_or(usize::MAX))?;
     input.zeros(input.remaining())?;
-    Ok((Metadata::decode(tail, TAIL, tail_offset)?, tables))
+    Ok((Metadata::decode(tail, TAIL, tail_offset)?, tables, names))
 }

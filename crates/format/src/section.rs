@@ -1,5 +1,3 @@
-use std::collections::BTreeSet;
-
 use crate::chunk::{ChunkEntry, RawHeader};
 use crate::limits::CHUNK_LEN;
 use crate::wire::{Input, Record, pad};
@@ -188,14 +186,14 @@ impl Tables {
         }
     }
 
-    /// Decodes tables that lie before `input`; the body lies between `body_offset` and `footer_offset`.
-    /// The caller has checked the counts against the length of the footer and the limits.
+    /// Decodes tables that lie before `input`, and sorts their names; the body lies between `body_offset` and
+    /// `footer_offset`. The caller has checked the counts against the length of the footer and the limits.
     pub(crate) fn decode(
         input: &mut Input<'_>,
         counts: (u32, u32),
         body_offset: u64,
         footer_offset: u64,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Names), Error> {
         if input.clone().array()? != Self::MAGIC {
             return Err(input.invalid("the footer's magic is not there"));
         }
@@ -211,8 +209,9 @@ impl Tables {
             chunks.push(ChunkEntry::decode(input)?);
         }
         let tables = Self { sections, chunks };
-        tables.check(sections_start, body_offset, footer_offset)?;
-        Ok(tables)
+        let names = Names::new(&tables.sections);
+        tables.check(&names, sections_start, body_offset, footer_offset)?;
+        Ok((tables, names))
     }
 
     /// The chunks of a section; `None` for a section of another container.
@@ -222,16 +221,22 @@ impl Tables {
         self.chunks.get(first..first.checked_add(count)?)
     }
 
-    fn check(&self, mut entries: Input<'_>, body_offset: u64, footer_offset: u64) -> Result<(), Error> {
-        let (mut offset, mut first_chunk, mut seen) = (body_offset, 0_u32, BTreeSet::new());
-        for section in &self.sections {
+    fn check(
+        &self,
+        names: &Names,
+        mut entries: Input<'_>,
+        body_offset: u64,
+        footer_offset: u64,
+    ) -> Result<(), Error> {
+        let (mut offset, mut first_chunk, second) = (body_offset, 0_u32, names.first_repeated());
+        for (index, section) in self.sections.iter().enumerate() {
             if section.offset != offset {
                 return Err(entries.invalid("sections overlap or leave a gap"));
             }
             if section.first_chunk != first_chunk {
                 return Err(entries.invalid("a section's first chunk is not the sum of the counts before it"));
             }
-            if !seen.insert((section.id, section.instance)) {
+            if second == Some(index) {
                 return Err(entries.invalid("a section is there twice"));
             }
             let Some(chunks) = self.chunks_of(section) else {
@@ -254,5 +259,31 @@ impl Tables {
             return Err(entries.invalid("the chunk table has entries of no section"));
         }
         Ok(())
+    }
+}
+
+/// The sections in the order of their names, with the place of each in the table.
+#[derive(Debug, Default)]
+pub(crate) struct Names(Vec<(SectionId, u32, usize)>);
+
+impl Names {
+    fn new(sections: &[Section]) -> Self {
+        let name = |(index, section): (usize, &Section)| (section.id, section.instance, index);
+        let mut names: Vec<_> = sections.iter().enumerate().map(name).collect();
+        names.sort_unstable();
+        Self(names)
+    }
+
+    /// Returns the place of a section.
+    pub(crate) fn index(&self, id: SectionId, instance: u32) -> Option<usize> {
+        let at = self.0.binary_search_by_key(&(id, instance), |(id, instance, _)| (*id, *instance)).ok()?;
+        self.0.get(at).map(|(_, _, index)| *index)
+    }
+
+    /// Returns the first place of a section whose name stands before it.
+    fn first_repeated(&self) -> Option<usize> {
+        let pairs = self.0.iter().zip(self.0.iter().skip(1));
+        let repeated = pairs.filter(|((id, instance, _), next)| (*id, *instance) == (next.0, next.1));
+        repeated.map(|(_, (_, _, index))| *index).min()
     }
 }

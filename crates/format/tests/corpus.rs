@@ -9,7 +9,7 @@ use mutate::{mutate, replay, storm};
 fn containers_are_read_or_refused() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/container");
     let corpus = replay(folder, container::check);
-    storm("container", &corpus, 20_000, container::check, |random, bytes, other| {
+    storm("container", &corpus, 8000, container::check, |random, bytes, other| {
         mutate(random, bytes, other);
         match random.below(4) {
             0 => {}

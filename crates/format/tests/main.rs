@@ -6,6 +6,7 @@ mod codec;
 mod copy;
 mod corpus;
 mod damage;
+mod ends;
 mod forge;
 mod golden;
 mod hostile;

@@ -224,7 +224,8 @@ fn encode<M, W: EcsWorld<M>>(
     }
     let encoding = Instant::now();
     let docs: Vec<&WorldDoc<'_>> = captures.iter().map(|capture| &capture.doc).collect();
-    let encode_options = EncodeOptions::default().codec(options.codec).store_id(options.store_id);
+    let encode_options =
+        EncodeOptions::default().codec(options.codec).shuffle(options.shuffle).store_id(options.store_id);
     let (_, mut encoded) = encode_worlds(&docs, out, &encode_options)?;
     for capture in captures {
         encoded.left_out.extend(capture.left_out);

@@ -12,6 +12,8 @@ pub struct SaveOptions<'r, R> {
     pub registry: Option<&'r R>,
     /// The codec of the columns.
     pub codec: Codec,
+    /// Whether the bytes of plain columns are shuffled before the codec: see [`SaveOptions::shuffle`].
+    pub shuffle: bool,
     /// What must have happened before the save returns.
     pub durability: Durability,
     /// Whether to read the file back and check every byte before the save returns.
@@ -65,6 +67,7 @@ impl<R> Default for SaveOptions<'_, R> {
         Self {
             registry: None,
             codec: Codec::default(),
+            shuffle: false,
             durability: Durability::Durable,
             read_back: false,
             strict: false,
@@ -102,6 +105,13 @@ impl<'r, R> SaveOptions<'r, R> {
     /// Compresses the columns.
     pub fn codec(mut self, codec: Codec) -> Self {
         self.codec = codec;
+        self
+    }
+
+    /// Chooses whether the bytes of plain columns are shuffled before the codec, so that it finds more in numbers that are near
+    /// each other. What it brings and costs stands at [`EncodeOptions::shuffle`](keepstone_ecs_persist::EncodeOptions::shuffle).
+    pub fn shuffle(mut self, shuffle: bool) -> Self {
+        self.shuffle = shuffle;
         self
     }
 
@@ -204,6 +214,7 @@ impl<R> fmt::Debug for SaveOptions<'_, R> {
         f.debug_struct("SaveOptions")
             .field("own_registry", &self.registry.is_some())
             .field("codec", &self.codec)
+            .field("shuffle", &self.shuffle)
             .field("durability", &self.durability)
             .field("read_back", &self.read_back)
             .field("strict", &self.strict)

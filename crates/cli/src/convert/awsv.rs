@@ -1,13 +1,12 @@
 use std::path::Path;
 
 use keepstone::{
-    compat::awsv::File,
+    compat::{self, awsv::File},
     format::{Codec, FileKind},
 };
 
 use super::{Written, replace};
 use crate::error::Error;
-use crate::save;
 use crate::verify::awsv::{limits, read};
 
 /// Writes a save of aw-save as a container of kind save, one section for each part of its bundle.
@@ -15,10 +14,11 @@ pub(super) fn convert(path: &Path, out: &Path, codec: Codec) -> Result<(Written,
     let bytes = read(path)?;
     let foreign = |source| Error::Foreign { path: path.to_owned(), source };
     let file = File::read(&bytes, &limits(&bytes)).map_err(foreign)?;
-    let parts =
-        save::Parts::new(&file.bundle).map_err(|source| Error::Row { path: path.to_owned(), source })?;
     let (sections, bytes_out) = replace(out, |writer| {
-        parts.write(writer, codec).map_err(|source| Error::Keep { path: out.to_owned(), source })
+        file.bundle.write_keep(writer, codec).map_err(|source| match source {
+            compat::Error::Container(source) => Error::Keep { path: out.to_owned(), source },
+            source => foreign(source),
+        })
     })?;
     let written = Written {
         kind: FileKind::SAVE.to_string(),

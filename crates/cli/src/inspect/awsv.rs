@@ -1,15 +1,17 @@
 use std::{collections::BTreeMap, fmt, path::Path};
 
 use keepstone::{
-    compat::awsv::{CompanionProfile, File, PlayerInventory},
+    compat::awsv::{CompanionProfile, Converted, File, PlayerInventory, SaveFields},
     format::{ReadAt, Reader},
 };
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::save::{self, Contents};
 use crate::text::{Grid, Shown, count, date, plural, size};
 use crate::verify::awsv::{limits, read};
+
+/// Most bytes of one text that people are shown.
+const SHOWN_LEN_MAX: usize = 1000;
 
 /// What an aw-save file holds.
 #[derive(Debug, Serialize)]
@@ -57,22 +59,23 @@ pub(super) fn inspect(path: &Path) -> Result<Save, Error> {
 
 /// Reads a save that was converted, if a container holds one. The bytes of the engine stay where they are.
 pub(super) fn of_container<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Option<Bundle>, Error> {
-    if !save::is_here(reader) {
+    if !Converted::is_in(reader) {
         return Ok(None);
     }
-    let contents = save::read(reader).map_err(|source| Error::Save { path: path.to_owned(), source })?;
-    Ok(Some(Bundle::new(contents)))
+    let converted =
+        Converted::read(reader).map_err(|source| Error::Foreign { path: path.to_owned(), source })?;
+    Ok(Some(Bundle::new(converted)))
 }
 
 impl Save {
     fn new(file: File, bytes: u64) -> Self {
         let File { header, size_prefix, body_len, bundle, warnings } = file;
-        let contents = Contents {
-            save: save::Save::new(&bundle),
+        let converted = Converted {
+            fields: SaveFields::from(&bundle),
             companions: Some(bundle.companions),
             inventory: Some(bundle.inventory),
             meta: Some(bundle.meta),
-            world_len: Some(bundle.world.ecs_blob.len() as u64),
+            ecs_blob_len: Some(bundle.world.ecs_blob.len() as u64),
         };
         Self {
             bytes,
@@ -84,26 +87,26 @@ impl Save {
             crc32: format!("{:08x}", header.crc32),
             size_prefix,
             body_len,
-            bundle: Bundle::new(contents),
+            bundle: Bundle::new(converted),
             warnings: warnings.iter().map(ToString::to_string).collect(),
         }
     }
 }
 
 impl Bundle {
-    fn new(contents: Contents) -> Self {
-        let Contents { save, companions, inventory, meta, world_len } = contents;
+    fn new(converted: Converted) -> Self {
+        let Converted { fields, companions, inventory, meta, ecs_blob_len } = converted;
         Self {
-            schema: save.schema,
-            id: save.id.map(|id| id.to_string()),
-            created_at_ns: save.created_at,
-            created_at: date(save.created_at),
-            created_at_offset_seconds: save.created_at_offset_seconds,
-            player_id: save.player_id,
-            slot: save.slot,
-            tick: save.tick,
-            state_hash: format!("{:016x}", save.state_hash),
-            ecs_blob_len: world_len,
+            schema: fields.schema,
+            id: fields.save_id.map(|id| id.to_string()),
+            created_at_ns: fields.created_at,
+            created_at: date(fields.created_at),
+            created_at_offset_seconds: fields.created_at_offset_seconds,
+            player_id: fields.player_id,
+            slot: fields.slot,
+            tick: fields.tick,
+            state_hash: format!("{:016x}", fields.state_hash),
+            ecs_blob_len,
             companions,
             inventory,
             meta,
@@ -114,7 +117,7 @@ impl Bundle {
         let mut line = |name: &str, value: String| grid.line([name.to_owned(), value]);
         line("save", self.id.clone().unwrap_or_else(|| "no id in version 1".to_owned()));
         line("created", self.created_at.clone());
-        line("player", Shown(&self.player_id).to_string());
+        line("player", shown(&self.player_id));
         line("slot", self.slot.to_string());
         line("tick", count(self.tick));
         line("state hash", self.state_hash.clone());
@@ -122,7 +125,7 @@ impl Bundle {
         line("world", self.ecs_blob_len.map_or_else(lost, |len| format!("{} bytes, opaque", count(len))));
         line("credits", self.inventory.as_ref().map_or_else(lost, |inventory| count(inventory.credits)));
         for (key, value) in self.meta.iter().flatten() {
-            line(&Shown(key).to_string(), Shown(value).to_string());
+            line(&shown(key), shown(value));
         }
     }
 
@@ -167,6 +170,15 @@ impl fmt::Display for Bundle {
     }
 }
 
+/// A text of a save, for people: the beginning of a long one and how long it is. JSON has all of it.
+fn shown(text: &str) -> String {
+    let start = text.get(..text.floor_char_boundary(SHOWN_LEN_MAX)).unwrap_or_default();
+    if start.len() == text.len() {
+        return Shown(text).to_string();
+    }
+    format!("{}... ({} bytes)", Shown(start), count(text.len() as u64))
+}
+
 fn companions(companions: &[CompanionProfile]) -> Grid {
     let mut grid = Grid::new("<<<<");
     for companion in companions {
@@ -176,8 +188,8 @@ fn companions(companions: &[CompanionProfile]) -> Grid {
             plural(companion.episodes_summarized.len() as u64, "episode"),
         ];
         grid.line([
-            Shown(&companion.id).to_string(),
-            Shown(&companion.name).to_string(),
+            shown(&companion.id),
+            shown(&companion.name),
             format!("level {}", companion.level),
             parts.join(", "),
         ]);
@@ -189,8 +201,8 @@ fn items(inventory: &PlayerInventory) -> Grid {
     let mut grid = Grid::new("><<");
     for item in &inventory.items {
         let attrs: Vec<String> =
-            item.attrs.iter().map(|(name, value)| format!("{} {value}", Shown(name))).collect();
-        grid.line([count(item.qty), Shown(&item.kind).to_string(), attrs.join(", ")]);
+            item.attrs.iter().map(|(name, value)| format!("{} {value}", shown(name))).collect();
+        grid.line([count(item.qty), shown(&item.kind), attrs.join(", ")]);
     }
     grid
 }

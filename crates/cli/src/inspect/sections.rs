@@ -1,7 +1,9 @@
-use keepstone::format::{Codec, ReadAt, Reader, Section, SectionId, SectionLayout};
+use keepstone::{
+    compat::awsv::Part,
+    format::{Codec, ReadAt, Reader, Section, SectionId, SectionLayout},
+};
 use serde::Serialize;
 
-use crate::save::section_name;
 use crate::text::size;
 
 /// What stands in one section of a container.
@@ -41,7 +43,7 @@ impl SectionSummary {
 /// Lists the sections in file order.
 pub(super) fn summarize<R: ReadAt>(reader: &Reader<R>) -> Vec<SectionSummary> {
     let summary = |section: &Section| SectionSummary {
-        id: section_name(section.id()).map_or_else(|| section.id().to_string(), str::to_owned),
+        id: Part::of(section.id()).map_or_else(|| section.id().to_string(), |part| part.name().to_owned()),
         id_number: section.id().0,
         instance: section.instance(),
         layout: match section.layout() {

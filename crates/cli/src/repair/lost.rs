@@ -1,10 +1,9 @@
 use std::fmt;
 
-use keepstone::format::SalvageReport;
+use keepstone::{compat::awsv::Part, format::SalvageReport};
 use serde::Serialize;
 
 use super::found::{FoundSection, State};
-use crate::save::section_name;
 use crate::text::Shown;
 
 /// A part of a container that could not be saved.
@@ -32,11 +31,15 @@ impl Lost {
     }
 
     pub(super) fn section(section: &FoundSection) -> Self {
-        let name = section_name(section.id).map_or_else(|| section.id.to_string(), str::to_owned);
         let message = match section.state {
             State::Undecoded => "its codec or filter is not in this build; update keepstone",
             _ => "a chunk of it is damaged or missing",
         };
+        Self::section_with(section, message)
+    }
+
+    pub(super) fn section_with(section: &FoundSection, message: impl Into<String>) -> Self {
+        let name = Part::of(section.id).map_or_else(|| section.id.to_string(), |part| part.name().to_owned());
         Self::new(&format!("section {name}, instance {}", section.instance), message)
     }
 }

@@ -7,7 +7,6 @@ use keepstone::{
 use serde::Serialize;
 
 use crate::inspect::is_column;
-use crate::save;
 use crate::text::Shown;
 
 /// A place where a file is not what was written.
@@ -104,7 +103,7 @@ impl Damage {
     }
 
     /// Damage in the parts of a converted save whose checksums hold.
-    pub(super) fn of_save(error: &save::Error) -> Self {
+    pub(super) fn of_save(error: &compat::Error) -> Self {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         Self::new("save", None, format!("{error}{cause}"))
     }

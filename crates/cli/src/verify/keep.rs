@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use keepstone::{
+    compat::awsv::Converted,
     ecs::WorldDoc,
     format::{FileKind, Header, Kind, Limits, ReadAt, Reader},
 };
@@ -8,14 +9,22 @@ use keepstone::{
 use super::{Damage, Verified};
 use crate::error::Error;
 use crate::inspect::world_numbers;
-use crate::save;
 use crate::source::Source;
 use crate::text::hex;
 
 /// Places whose section and component are looked up: each takes a reading of the schema.
 const LOCATED_MAX: usize = 100;
 
-/// Checks every byte of a container, and the structure of its worlds once all checksums hold.
+/// What a container holds, once all its checksums do.
+#[derive(Debug, Default)]
+pub(crate) struct Structure {
+    pub(crate) damage: Vec<Damage>,
+    warnings: Vec<String>,
+    /// Entities of its worlds; absent when they are damaged, and where there are none.
+    entities: Option<u64>,
+}
+
+/// Checks every byte of a container, and the structure of what it holds once all checksums hold.
 pub(super) fn verify(path: &Path, source: Source) -> Result<Verified, Error> {
     let keep = |source| Error::Keep { path: path.to_owned(), source };
     let mut verified = Verified::new(path, "keep", source.len());
@@ -44,25 +53,39 @@ pub(super) fn verify(path: &Path, source: Source) -> Result<Verified, Error> {
     verified.chunks = checked.chunks;
     verified.undecoded = checked.undecoded;
     verified.damage = damage;
-    if verified.is_good() && save::is_here(&reader) {
-        match save::read(&reader) {
-            Ok(contents) => {
-                let warning = |name| format!("section {name} is missing: it was lost before");
-                verified.warnings = contents.missing().into_iter().map(warning).collect();
-            }
-            Err(error) if [Kind::Damaged, Kind::NotFound].contains(&error.kind()) => {
-                verified.damage.push(Damage::of_save(&error));
-            }
-            Err(source) => return Err(Error::Save { path: path.to_owned(), source }),
-        }
-    }
-    if verified.is_good() && reader.header().kind == FileKind::WORLD {
-        check_worlds(path, &reader, &mut verified)?;
+    if verified.is_good() {
+        let structure = structure(path, &reader)?;
+        verified.damage = structure.damage;
+        verified.warnings = structure.warnings;
+        verified.entities = structure.entities;
     }
     Ok(verified)
 }
 
-fn check_worlds<R: ReadAt>(path: &Path, reader: &Reader<R>, verified: &mut Verified) -> Result<(), Error> {
+/// Checks what the sections of a container say, as far as it is of a kind that is known.
+pub(crate) fn structure<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Structure, Error> {
+    if reader.header().kind == FileKind::WORLD {
+        return check_worlds(path, reader);
+    }
+    let mut structure = Structure::default();
+    if !Converted::is_in(reader) {
+        return Ok(structure);
+    }
+    match Converted::read(reader) {
+        Ok(save) => {
+            let warning = |part| format!("section {part} is missing: it was lost before");
+            structure.warnings = save.missing().map(warning).collect();
+        }
+        Err(error) if [Kind::Damaged, Kind::NotFound].contains(&error.kind()) => {
+            structure.damage.push(Damage::of_save(&error));
+        }
+        Err(source) => return Err(Error::Foreign { path: path.to_owned(), source }),
+    }
+    Ok(structure)
+}
+
+fn check_worlds<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Structure, Error> {
+    let mut structure = Structure::default();
     let world_error = |source| Error::World { path: path.to_owned(), source };
     let mut totals = (0, 0);
     for world in world_numbers(reader) {
@@ -78,23 +101,23 @@ fn check_worlds<R: ReadAt>(path: &Path, reader: &Reader<R>, verified: &mut Verif
                         reader.tail().schema_hash().map(|hash| hex(&hash)),
                         hex(&hash),
                     );
-                    verified.damage.extend(damage);
+                    structure.damage.extend(damage);
                 }
             }
             Err(error) if [Kind::Damaged, Kind::NotFound].contains(&error.kind()) => {
-                verified.damage.push(Damage::of_world(world, &error));
+                structure.damage.push(Damage::of_world(world, &error));
             }
             Err(source) => return Err(world_error(source)),
         }
     }
-    if verified.damage.is_empty() {
-        verified.entities = Some(totals.0);
+    if structure.damage.is_empty() {
+        structure.entities = Some(totals.0);
         let told = (reader.tail().entity_count(), reader.tail().value_count());
         let entities = tail_damage("entity count", told.0.map(|n| n.to_string()), totals.0.to_string());
         let values = tail_damage("value count", told.1.map(|n| n.to_string()), totals.1.to_string());
-        verified.damage.extend(entities.into_iter().chain(values));
+        structure.damage.extend(entities.into_iter().chain(values));
     }
-    Ok(())
+    Ok(structure)
 }
 
 /// A world is decoded as a whole, so its columns are limited together.

@@ -29,7 +29,7 @@ impl<'a> Cursor<'a> {
             rest: body,
             body_len: body.len() as u64,
             elements: 0,
-            elements_max: ELEMENTS_MIN.max(limits.decoded_max / ELEMENT_SIZE_MAX),
+            elements_max: elements_max(limits),
             duplicates: None,
             warnings: Vec::new(),
         }
@@ -122,6 +122,11 @@ impl<'a> Cursor<'a> {
         }
         Ok(usize::try_from(count).expect("not more than the bytes of a slice"))
     }
+}
+
+/// How many elements all lists and maps of a save may have: what they take is within what may be decoded.
+pub(super) fn elements_max(limits: &Limits) -> u64 {
+    ELEMENTS_MIN.max(limits.decoded_max / ELEMENT_SIZE_MAX)
 }
 
 /// Called only for an element that fails, so that good files do not pay for paths.

@@ -1,12 +1,9 @@
-use keepstone_format::FirstBytes;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::header::Start;
 
-const MAGIC: [u8; 4] = *b"ASVS";
-const FORMAT: &str = "aw-save";
-const VERSION_OLDEST: u16 = 1;
-const VERSION_NEWEST: u16 = 2;
+const START: Start = Start { format: "aw-save", magic: *b"ASVS", oldest: 1, newest: 2 };
 
 /// The codec byte of an uncompressed body; aw-save defines the layout but never writes it.
 pub const CODEC_NONE: u8 = 0;
@@ -47,27 +44,10 @@ impl Header {
     /// [`Error::NotThisFormat`], [`Error::Truncated`], or [`Error::Version`] for a version whose
     /// remaining header fields may mean something else. An unknown codec is left to who decodes.
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
-        let begins_as_ours = MAGIC.iter().zip(bytes).all(|(ours, found)| ours == found);
-        if bytes.is_empty() || !begins_as_ours {
-            return Err(Error::NotThisFormat { format: FORMAT, found: FirstBytes::of(bytes) });
-        }
-        let Some(&header) = bytes.first_chunk::<{ Self::LEN }>() else {
-            return Err(Error::Truncated {
-                part: "the header",
-                needs: Self::LEN as u64,
-                found: bytes.len() as u64,
-            });
-        };
-        let [_, _, _, _, v0, v1, codec, reserved, l0, l1, l2, l3, c0, c1, c2, c3] = header;
+        let [_, _, _, _, v0, v1, codec, reserved, l0, l1, l2, l3, c0, c1, c2, c3] =
+            START.take::<{ Self::LEN }>(bytes)?;
         let version = u16::from_le_bytes([v0, v1]);
-        if !(VERSION_OLDEST..=VERSION_NEWEST).contains(&version) {
-            return Err(Error::Version {
-                format: FORMAT,
-                found: version.into(),
-                oldest: VERSION_OLDEST.into(),
-                newest: VERSION_NEWEST.into(),
-            });
-        }
+        START.check_version(version.into())?;
         Ok(Self {
             version,
             codec,

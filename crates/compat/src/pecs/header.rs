@@ -1,13 +1,11 @@
 use std::fmt;
 
-use keepstone_format::FirstBytes;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::header::Start;
 
-const MAGIC: [u8; 4] = *b"PECS";
-const FORMAT: &str = "PECS";
-const VERSION: u32 = 1;
+const START: Start = Start { format: "PECS", magic: *b"PECS", oldest: 1, newest: 1 };
 
 /// The first 24 bytes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,23 +54,10 @@ impl Header {
     ///
     /// [`Error::NotThisFormat`], [`Error::Truncated`] or [`Error::Version`].
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
-        let begins_as_ours = MAGIC.iter().zip(bytes).all(|(ours, found)| ours == found);
-        if bytes.is_empty() || !begins_as_ours {
-            return Err(Error::NotThisFormat { format: FORMAT, found: FirstBytes::of(bytes) });
-        }
-        let Some(&header) = bytes.first_chunk::<{ Self::LEN }>() else {
-            return Err(Error::Truncated {
-                part: "the header",
-                needs: Self::LEN as u64,
-                found: bytes.len() as u64,
-            });
-        };
-        let [_, _, _, _, v0, v1, v2, v3, f0, f1, f2, f3, rest @ ..] = header;
+        let [_, _, _, _, v0, v1, v2, v3, f0, f1, f2, f3, rest @ ..] = START.take::<{ Self::LEN }>(bytes)?;
         let [e0, e1, e2, e3, e4, e5, e6, e7, t0, t1, t2, t3] = rest;
         let version = u32::from_le_bytes([v0, v1, v2, v3]);
-        if version != VERSION {
-            return Err(Error::Version { format: FORMAT, found: version, oldest: VERSION, newest: VERSION });
-        }
+        START.check_version(version)?;
         Ok(Self {
             version,
             flags: u32::from_le_bytes([f0, f1, f2, f3]),

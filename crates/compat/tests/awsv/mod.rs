@@ -1,4 +1,5 @@
 mod container;
+mod converted;
 #[cfg(feature = "lz4")]
 mod damage;
 mod files;

@@ -83,6 +83,11 @@ impl Dice {
     }
 }
 
+/// A save of many shapes, the same for a seed.
+pub(super) fn save(seed: u64) -> V2 {
+    Dice(seed).bundle()
+}
+
 fn check(file: &File, bundle: &SaveBundle, written: &V2) {
     assert_eq!(file.warnings, [Warning::Uncompressed]);
     assert_eq!(bundle.schema, 2);
@@ -115,7 +120,7 @@ fn check(file: &File, bundle: &SaveBundle, written: &V2) {
 fn what_postcard_writes_is_read_back() {
     for seed in 0..500 {
         println!("seed {seed}");
-        let mut v2 = Dice(seed).bundle();
+        let mut v2 = save(seed);
         let file = read(&wire::plain(2, &v2)).unwrap();
         check(&file, &file.bundle, &v2);
         assert_eq!(file.bundle.save_id.unwrap().0.as_slice(), v2.save_id.0);

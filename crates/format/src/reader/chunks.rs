@@ -145,7 +145,7 @@ impl<'r, R: ReadAt> Chunks<'r, R> {
         let (reader, offset, epoch) = (self.reader, self.offset, self.reader.head.header.epoch);
         self.offset += entry.span();
         let frame_len = usize::try_from(entry.span()).unwrap_or(usize::MAX);
-        let lent = reader.source.borrow(offset, frame_len);
+        let lent = reader.lend(offset, frame_len);
         let frame = match lent {
             Some(frame) => frame,
             None => bytes_at(&reader.source, offset, frame_len, &mut self.frame)?,
@@ -180,7 +180,7 @@ impl<'r, R: ReadAt> Chunks<'r, R> {
         let (reader, offset, seed) = (self.reader, self.offset, self.seed(self.index));
         self.offset += u64::from(entry.stored_len);
         let len = usize::try_from(entry.stored_len).unwrap_or(usize::MAX);
-        let lent = reader.source.borrow(offset, len);
+        let lent = reader.lend(offset, len);
         let piece = match lent {
             Some(piece) => piece,
             None => bytes_at(&reader.source, offset, len, &mut self.frame)?,

@@ -158,7 +158,8 @@ impl<R: ReadAt + ?Sized> Walk<'_, '_, R> {
         self.check_zeros(at + FRONT_LEN as u64..payload_offset)?;
         if section.chunk_count == 0 {
             let part = raw_part(&section, 0);
-            self.out.put(part, ChunkEntry::new(0, 0, 0, 0), payload_offset, &[])?;
+            // The file may end before the padding does; nothing of the payload is behind its end.
+            self.out.put(part, ChunkEntry::new(0, 0, 0, 0), payload_offset.min(self.len), &[])?;
         }
         self.take_pieces(&section, array_offset)?;
         self.check_zeros(payload_offset + section.decoded_len..array_offset)?;

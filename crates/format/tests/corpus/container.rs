@@ -1,10 +1,12 @@
 //! What holds for any bytes that are read as a container.
 
-use std::io::Cursor;
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read};
+use std::ops::Range;
 
 use keepstone_format::{
-    Codec, Error, Header, Limits, Metadata, ReadAt, Reader, SectionId, SectionLayout, Seeking, Writer,
-    WriterOptions, crc32, crc64,
+    Codec, Error, Header, Limits, Metadata, ReadAt, Reader, SalvageReport, SectionId, SectionLayout, Seeking,
+    StreamReader, Writer, WriterOptions, crc32, crc64, salvage,
 };
 
 const HEADER: usize = 64;
@@ -22,22 +24,143 @@ struct Contents {
     sections: Vec<Section>,
 }
 
-/// Reads `bytes` in every way there is; what one way accepts the others do, and a copy of it is equal.
+/// Reads `bytes` in every way there is; what one way accepts the others do, and a copy of it is equal. What is
+/// refused is salvaged: each part is what a reader finds in the same place, or what nobody else vouches for.
 pub(crate) fn check(bytes: &[u8]) {
     let lent = read_all(bytes);
     let copied = Seeking::new(Cursor::new(bytes)).map_err(|err| err.to_string()).and_then(read_all);
+    // The length of an input decides how its bytes trickle: that is as good as chance.
+    let streamed = stream_all(Trickle { rest: bytes, most: 1 + bytes.len() * 7 % 300 });
+    check_salvage(bytes);
     let contents = match (lent, copied) {
         (Ok(lent), Ok(copied)) => {
             assert!(lent.sections == copied.sections, "lent and copied bytes differ");
             lent
         }
-        (Err(lent), Err(copied)) => return assert_eq!(lent, copied),
+        (Err(lent), Err(copied)) => {
+            assert!(streamed.is_err(), "a stream accepts what is refused: {lent}");
+            return assert_eq!(lent, copied);
+        }
         (Ok(_), Err(err)) | (Err(err), Ok(_)) => panic!("one way of reading refuses: {err}"),
     };
+    match streamed {
+        Ok((tail, sections)) => {
+            assert!(sections == contents.sections && tail == contents.tail, "the stream says something else");
+        }
+        Err(err) => panic!("a stream refuses what is accepted: {err}"),
+    }
     let copy = rewrite(&contents);
     let again = read_all(&copy[..]).unwrap();
     assert!(again.sections == contents.sections, "the copy has other sections");
     assert_eq!((again.head, again.tail), (contents.head, contents.tail));
+}
+
+/// Hands out few bytes at a time.
+struct Trickle<'a> {
+    rest: &'a [u8],
+    most: usize,
+}
+
+impl Read for Trickle<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let len = buf.len().min(self.most);
+        self.rest.read(&mut buf[..len])
+    }
+}
+
+/// Reads a container as it comes: its tail and its sections.
+fn stream_all(source: impl Read) -> Result<(Metadata, Vec<Section>), String> {
+    let said = |err: Error| err.to_string();
+    let mut reader = StreamReader::new(source, limits()).map_err(said)?;
+    let mut sections: Vec<Section> = Vec::new();
+    let mut next = 0;
+    loop {
+        match reader.next_part() {
+            Ok(Some(part)) => {
+                assert_eq!(part.index, next, "parts of a section come in order");
+                if next == 0 {
+                    sections.push((part.id, part.instance, part.layout, Vec::new()));
+                }
+                let (id, instance, layout, bytes) = sections.last_mut().unwrap();
+                assert_eq!((*id, *instance, *layout), (part.id, part.instance, part.layout));
+                bytes.extend_from_slice(part.bytes);
+                next = if part.is_last { 0 } else { part.index + 1 };
+            }
+            Ok(None) => break,
+            Err(err) => {
+                // Behind a chunk that this build can't decode a stream goes on; behind anything else it doesn't.
+                let is_of_build = matches!(
+                    err,
+                    Error::CodecNotBuilt { .. } | Error::UnknownCodec { .. } | Error::UnknownFilter { .. }
+                );
+                if !is_of_build {
+                    assert!(matches!(reader.next_part(), Err(Error::StreamFailed)), "{err}");
+                }
+                return Err(said(err));
+            }
+        }
+    }
+    assert_eq!(next, 0, "the last section was ended");
+    assert!(reader.next_part().unwrap().is_none(), "the end stays the end");
+    Ok((reader.tail().unwrap().clone(), sections))
+}
+
+/// The parts that salvage finds, by section and index, and what it says of them.
+type Parts = BTreeMap<(SectionId, u32, u32), Option<Vec<u8>>>;
+
+fn salvage_all(source: &(impl ReadAt + ?Sized)) -> Result<(Parts, SalvageReport), String> {
+    let (len, mut parts, mut seen) = (source.len(), Parts::new(), 0);
+    let report = salvage(source, &limits(), &mut |part| {
+        assert!(part.offset + part.stored.len() as u64 <= len, "a part lies behind the end");
+        if let Some(bytes) = part.bytes {
+            assert_eq!(bytes.len(), usize::try_from(part.entry.decoded_len).unwrap());
+        }
+        let before = parts.insert((part.id, part.instance, part.index), part.bytes.map(<[u8]>::to_vec));
+        assert!(before.is_none(), "a part was handed out twice");
+        seen += 1;
+    });
+    let report = report.map_err(|err| err.to_string())?;
+    assert_eq!((report.parts, parts.len() as u64), (seen, seen));
+    assert!(report.undecoded <= report.parts);
+    Ok((parts, report))
+}
+
+fn check_salvage(bytes: &[u8]) {
+    let found = salvage_all(bytes);
+    if bytes.len().is_multiple_of(8) {
+        let copied = salvage_all(&Seeking::new(Cursor::new(bytes)).unwrap());
+        assert_eq!(found, copied, "lent and copied bytes are salvaged alike");
+    }
+    let Ok((parts, report)) = found else { return };
+    let is_ordered = |ranges: &[Range<u64>]| {
+        ranges.iter().all(|range| range.start < range.end)
+            && ranges.windows(2).all(|pair| pair[0].end <= pair[1].start)
+    };
+    assert!(is_ordered(&report.damaged), "{:?}", report.damaged);
+    assert!(report.damaged.iter().all(|range| range.end <= bytes.len() as u64), "{:?}", report.damaged);
+    let listed: u64 = report.sections.iter().map(|section| section.decoded_len).sum();
+    let decoded: usize = parts.values().flatten().map(Vec::len).sum();
+    assert!(listed >= decoded as u64, "the report leaves out what was handed out");
+    let reader = Reader::open(bytes, limits());
+    assert_eq!(report.has_tables, reader.is_ok());
+    let Ok(reader) = reader else {
+        assert!(!report.is_whole(), "a container that can't be opened is not whole");
+        return;
+    };
+    for section in reader.sections() {
+        let part = |index| parts.get(&(section.id(), section.instance(), index));
+        let mut chunks: Vec<_> = reader.chunks(section).unwrap().collect();
+        if chunks.len() > usize::try_from(section.chunk_count()).unwrap() {
+            // What is wrong around the pieces of a raw section comes before them.
+            assert!(chunks.remove(0).is_err());
+        }
+        for (index, chunk) in (0..).zip(chunks) {
+            // What a reader takes salvage takes; the other way round it takes more.
+            if let Ok(chunk) = chunk {
+                assert_eq!(part(index).and_then(Option::as_deref), Some(&*chunk), "part {index}");
+            }
+        }
+    }
 }
 
 fn limits() -> Limits {

@@ -1,0 +1,53 @@
+//! The commands that the guide shows do what it says.
+
+use std::{fs, path::Path};
+
+use tempfile::TempDir;
+
+use crate::support::{asset, command, fixture};
+
+/// The commands in the shell blocks of a chapter, without the name of the command itself.
+fn commands(chapter: &str) -> Vec<Vec<String>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/src").join(chapter);
+    let text = fs::read_to_string(path).unwrap();
+    let blocks = text.split("```sh\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0));
+    let lines = blocks.flat_map(str::lines).filter_map(|line| line.strip_prefix("keepstone "));
+    lines.map(|line| line.split(' ').map(str::to_owned).collect()).collect()
+}
+
+/// Runs the commands of a chapter in a directory, and asserts how each of them ends.
+fn check(chapter: &str, dir: &TempDir, exits: &[i32]) {
+    let commands = commands(chapter);
+    assert_eq!(commands.len(), exits.len(), "{commands:?}");
+    for (args, exit) in commands.iter().zip(exits) {
+        let output = command().current_dir(dir.path()).args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(*exit), "{args:?}: {output:?}");
+    }
+}
+
+#[test]
+fn saves_of_aw_save_are_converted_as_the_guide_says() {
+    let dir = TempDir::new().unwrap();
+    let name = "slot05_2026-03-13T08-45-25Z_6ea6b68a-b2e8-41b3-bc0a-09d93acfe4cd.awsv";
+    fs::copy(fixture(name), dir.path().join(name)).unwrap();
+    check("from-aw-save.md", &dir, &[0, 0, 0]);
+}
+
+#[test]
+fn worlds_of_pecs_are_converted_as_the_guide_says() {
+    let dir = TempDir::new().unwrap();
+    let name = "11_format_structs_components.pecs";
+    fs::copy(fixture(name), dir.path().join(name)).unwrap();
+    check("from-pecs.md", &dir, &[0, 0, 0]);
+}
+
+#[test]
+fn damaged_files_are_repaired_as_the_guide_says() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("damaged.keep");
+    let made = command().arg("convert").arg(asset()).arg(&path).output().unwrap();
+    assert!(made.status.success());
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    check("troubleshooting.md", &dir, &[1, 1, 0]);
+}
