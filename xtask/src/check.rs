@@ -140,7 +140,7 @@ mod tests {
 
     fn member(name: &str, publishable: bool, library: bool, has_defaults: bool) -> Member {
         let (name, folder) = (name.to_owned(), String::new());
-        Member { name, folder, publishable, library, has_defaults, deps: Vec::new() }
+        Member { name, folder, publishable, library, has_defaults, features: Vec::new(), deps: Vec::new() }
     }
 
     fn members() -> Vec<Member> {

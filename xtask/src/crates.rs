@@ -16,6 +16,8 @@ pub(crate) struct Member {
     pub(crate) library: bool,
     /// Whether leaving the default features out changes anything.
     pub(crate) has_defaults: bool,
+    /// Each feature and what it switches on.
+    pub(crate) features: Vec<(String, Vec<String>)>,
     pub(crate) deps: Vec<Dep>,
 }
 
@@ -25,6 +27,7 @@ pub(crate) struct Dep {
     pub(crate) name: String,
     pub(crate) kind: DependencyKind,
     pub(crate) default_features: bool,
+    pub(crate) features: Vec<String>,
 }
 
 /// The members and where cargo puts what it builds.
@@ -70,6 +73,7 @@ fn member(package: &Package, metadata: &Metadata) -> Result<Member> {
         name: dep.name.clone(),
         kind: dep.kind,
         default_features: dep.uses_default_features,
+        features: dep.features.clone(),
     });
     Ok(Member {
         name: package.name.to_string(),
@@ -77,6 +81,7 @@ fn member(package: &Package, metadata: &Metadata) -> Result<Member> {
         publishable: package.publish.as_ref().is_none_or(|registries| !registries.is_empty()),
         library: package.targets.iter().any(|target| target.is_lib() || target.is_proc_macro()),
         has_defaults: package.features.get("default").is_some_and(|list| !list.is_empty()),
+        features: package.features.iter().map(|(name, list)| (name.clone(), list.clone())).collect(),
         deps: deps.collect(),
     })
 }

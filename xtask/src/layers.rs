@@ -145,7 +145,7 @@ mod tests {
     use crate::crates::{Dep, Member};
 
     fn dep(name: &str, kind: DependencyKind) -> Dep {
-        Dep { name: name.to_owned(), kind, default_features: false }
+        Dep { name: name.to_owned(), kind, default_features: false, features: Vec::new() }
     }
 
     /// The workspace as the table has it, each member without dependencies.
@@ -156,6 +156,7 @@ mod tests {
             publishable: !UNPUBLISHED.contains(name),
             library: true,
             has_defaults: false,
+            features: Vec::new(),
             deps: Vec::new(),
         };
         ARROWS.iter().map(member).collect()

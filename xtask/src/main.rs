@@ -7,10 +7,12 @@
 
 mod bench;
 mod check;
+mod crash;
 mod crates;
 mod layers;
 mod links;
 mod mask;
+mod planted;
 mod rules;
 mod sources;
 mod step;
@@ -27,7 +29,10 @@ usage: cargo xtask <verb>
   check [--no-tests]         everything continuous integration holds: format, tidy, clippy, docs,
                              each crate alone, wasm32 (if installed), tests, packaging
   tidy                       crate arrows and the bans that clippy cannot express
-  bench [FILTER] [--rivals]  the ratio harness and the criterion targets, optionally the rivals";
+  bench [FILTER] [--rivals]  the ratio harness and the criterion targets, optionally the rivals
+  crash [--seconds N] [--seed S]
+                             the crash sweeps with raised caps; each test of random histories goes on
+                             for N seconds (60) from seed S (a random one)";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -48,6 +53,7 @@ fn run(args: &[String]) -> Result<()> {
         "check" => check::run(rest),
         "tidy" => tidy::run(rest),
         "bench" => bench::run(rest),
+        "crash" => crash::run(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(())

@@ -14,7 +14,7 @@ use crate::crates::root;
 pub(crate) struct Step {
     name: String,
     args: Vec<String>,
-    env: Vec<(&'static str, &'static str)>,
+    env: Vec<(&'static str, String)>,
 }
 
 impl Step {
@@ -23,8 +23,8 @@ impl Step {
         Self { name: name.into(), args, env: Vec::new() }
     }
 
-    pub(crate) fn env(mut self, key: &'static str, value: &'static str) -> Self {
-        self.env.push((key, value));
+    pub(crate) fn env(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.env.push((key, value.into()));
         self
     }
 
@@ -54,7 +54,7 @@ impl Step {
         // Cargo names itself to what it runs; the same toolchain goes on.
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
-        command.args(&self.args).envs(self.env.iter().copied()).current_dir(root());
+        command.args(&self.args).envs(self.env.iter().map(|(key, value)| (key, value))).current_dir(root());
         command
     }
 }

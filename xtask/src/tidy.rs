@@ -5,6 +5,7 @@ use anyhow::{Result, bail};
 use crate::crates::{Member, Workspace, root};
 use crate::layers::{LOW, strangers, unmapped, untaken, violations};
 use crate::links::relative_links;
+use crate::planted::planted;
 use crate::rules::{Finding, findings};
 use crate::sources::{each_source, has_extension};
 use crate::step::Step;
@@ -21,6 +22,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     }
     let members = Workspace::load()?.members;
     let mut found = violations(&members);
+    found.extend(planted(&members));
     found.extend(tree_violations()?);
     let mut files = 0_usize;
     each_source(&root(), &mut |path, text| {

@@ -7,7 +7,7 @@ use std::{
 use keepstone_format::Kind;
 use keepstone_storage::{Durability, Error, Files, MemFiles, OsFiles, atomic, read};
 use keepstone_testkit::{
-    Fault, FaultFiles, Until,
+    Fault, FaultFiles, Until, fault_sweep,
     tap::{Call, Tap, Tapped, Verdict},
 };
 
@@ -24,91 +24,74 @@ fn save_in_pieces(files: &dyn Files, path: &Path, content: &[u8]) -> Result<(), 
     writer.commit().map(drop)
 }
 
-/// Calls that a save makes when all goes well.
-fn calls(files: &Arc<dyn Files>, path: &Path, content: &[u8]) -> u64 {
-    let counting = FaultFiles::over(Arc::clone(files), u64::MAX, Fault::Io, Until::Once);
-    save_in_pieces(&counting, path, content).unwrap();
-    counting.calls()
-}
-
-fn check_fault(files: &Arc<dyn Files>, path: &Path, at: u64, fault: Fault, until: Until) {
-    let case = format!("call {at}, {fault:?}, {until:?}");
-    let (old, new) = (payload(1, 300), payload(2, 350));
-    save(&**files, path, &old).unwrap();
-    let faulty = FaultFiles::over(Arc::clone(files), at, fault, until);
-    let saved = save_in_pieces(&faulty, path, &new);
-    let found = load(&**files, path).unwrap();
-    match saved {
-        Ok(()) | Err(Error::NotDurable { .. }) => assert!(found == new, "{case}"),
-        Err(_) => assert!(found == old, "{case}"),
-    }
-    if let (Err(err), Fault::NoSpace) = (&saved, fault) {
-        let full = [Kind::NoSpace, Kind::Poisoned].contains(&err.kind());
-        assert!(full, "{case}: {err}");
-    }
-    assert!(until == Until::Once || saved.is_err(), "{case}");
-
-    // The cause is gone.
-    let next = payload(3, 20);
-    save_in_pieces(&**files, path, &next).unwrap();
-    assert_eq!(load(&**files, path).unwrap(), next, "{case}");
-    let dir = path.parent().unwrap();
-    atomic::clean(&**files, dir).unwrap();
-    assert_eq!(names(&**files, dir), ["a.keep"], "{case}");
-}
-
 #[test]
 fn any_call_may_fail_and_the_previous_save_loads_and_the_next_succeeds() {
+    let (old, new, next) = (payload(1, 300), payload(2, 350), payload(3, 20));
     on_both(|files, root| {
         let path = root.join("a.keep");
-        save(&**files, &path, b"old").unwrap();
-        let calls = calls(files, &path, &payload(2, 350));
-        assert!(calls >= 10, "{calls}");
-        for at in 0..calls {
-            for fault in Fault::ERRORS {
-                for until in [Until::Once, Until::Forever] {
-                    check_fault(files, &path, at, fault, until);
-                }
+        let prepared = || {
+            save(&**files, &path, &old).unwrap();
+            Arc::clone(files)
+        };
+        let run = |faulty: &FaultFiles| save_in_pieces(faulty, &path, &new);
+        let swept = fault_sweep(&Fault::ERRORS, prepared, run, |files, saved, case| {
+            let found = load(&**files, &path).unwrap();
+            match &saved {
+                Ok(()) | Err(Error::NotDurable { .. }) => assert!(found == new),
+                Err(_) => assert!(found == old),
             }
-        }
+            if let (Err(err), Fault::NoSpace) = (&saved, case.fault) {
+                assert!([Kind::NoSpace, Kind::Poisoned].contains(&err.kind()), "{err}");
+            }
+            assert!(case.until == Until::Once || saved.is_err());
+
+            // The cause is gone.
+            save_in_pieces(&**files, &path, &next).unwrap();
+            assert_eq!(load(&**files, &path).unwrap(), next);
+            atomic::clean(&**files, root).unwrap();
+            assert_eq!(names(&**files, root), ["a.keep"]);
+            Ok(())
+        });
+        let swept = swept.unwrap_or_else(|e| panic!("{e}"));
+        assert!(swept.calls >= 10, "{swept:?}");
     });
 }
 
 #[test]
 fn a_first_save_into_new_directories_fails_whole_or_succeeds() {
     let path = Path::new("new/er/a.keep");
-    let calls = calls(&(Arc::new(MemFiles::new()) as Arc<dyn Files>), path, b"new");
-    for at in 0..calls {
-        for fault in Fault::ERRORS {
-            let disk: Arc<dyn Files> = Arc::new(MemFiles::new());
-            let faulty = FaultFiles::over(Arc::clone(&disk), at, fault, Until::Once);
-            let saved = save_in_pieces(&faulty, path, b"new");
-            let visible = matches!(saved, Ok(()) | Err(Error::NotDurable { .. }));
-            assert_eq!(load(&*disk, path).is_some(), visible, "{at} {fault:?} {saved:?}");
-            save_in_pieces(&*disk, path, b"next").unwrap();
-            assert_eq!(load(&*disk, path).unwrap(), b"next");
-        }
-    }
+    let empty = || Arc::new(MemFiles::new()) as Arc<dyn Files>;
+    let run = |faulty: &FaultFiles| save_in_pieces(faulty, path, b"new");
+    let swept = fault_sweep(&Fault::ERRORS, empty, run, |disk, saved, _| {
+        let visible = matches!(saved, Ok(()) | Err(Error::NotDurable { .. }));
+        assert_eq!(load(&**disk, path).is_some(), visible, "{saved:?}");
+        save_in_pieces(&**disk, path, b"next").unwrap();
+        assert_eq!(load(&**disk, path).unwrap(), b"next");
+        Ok(())
+    });
+    swept.unwrap_or_else(|e| panic!("{e}"));
 }
 
 #[test]
 fn short_and_interrupted_transfers_change_nothing() {
+    let content = payload(2, 350);
     on_both(|files, root| {
         let path = root.join("a.keep");
-        let content = payload(2, 350);
-        save(&**files, &path, b"old").unwrap();
-        let calls = calls(files, &path, &content);
-        for at in 0..calls {
-            for fault in [Fault::Short, Fault::Interrupted] {
-                for until in [Until::Once, Until::Forever] {
-                    let faulty = FaultFiles::over(Arc::clone(files), at, fault, until);
-                    save_in_pieces(&faulty, &path, &content).unwrap();
-                    let mut found = Vec::new();
-                    read(&faulty, &path, 1000, &mut found).unwrap();
-                    assert_eq!(found, content, "call {at}, {fault:?}, {until:?}");
-                }
-            }
-        }
+        let prepared = || {
+            save(&**files, &path, b"old").unwrap();
+            Arc::clone(files)
+        };
+        let run = |faulty: &FaultFiles| {
+            save_in_pieces(faulty, &path, &content).unwrap();
+            let mut found = Vec::new();
+            read(faulty, &path, 1000, &mut found).unwrap();
+            found
+        };
+        let swept = fault_sweep(&[Fault::Short, Fault::Interrupted], prepared, run, |_, found, _| {
+            assert_eq!(found, content);
+            Ok(())
+        });
+        swept.unwrap_or_else(|e| panic!("{e}"));
     });
 }
 

@@ -8,7 +8,10 @@ use std::{
 
 use keepstone_storage::{Files, Op};
 
-use crate::tap::{Call, Tap, Tapped, Verdict};
+use crate::{
+    SimFiles,
+    tap::{Call, Tap, Tapped, Verdict},
+};
 
 /// Files of which some calls fail as planned: `Tapped::new(files, Plan::..)`, as one name.
 pub type FaultFiles = Tapped<Plan>;
@@ -17,7 +20,13 @@ impl FaultFiles {
     /// Lets call number `at` (from 0), and with [`Until::Forever`] all later ones, meet `fault`.
     pub fn over(inner: Arc<dyn Files>, at: u64, fault: Fault, until: Until) -> Self {
         let made = AtomicU64::new(0);
-        Tapped::new(inner, Plan { at, fault, until, made })
+        Tapped::new(inner, Plan { at, fault, until, made, told: None })
+    }
+
+    /// As [`over`](Self::over), over a disk that is told of failed syncs.
+    pub(crate) fn telling(disk: SimFiles, at: u64, fault: Fault, until: Until) -> Self {
+        let made = AtomicU64::new(0);
+        Tapped::new(Arc::new(disk.clone()), Plan { at, fault, until, made, told: Some(disk) })
     }
 
     /// How many calls have been made, failed ones included.
@@ -33,6 +42,7 @@ pub struct Plan {
     fault: Fault,
     until: Until,
     made: AtomicU64,
+    told: Option<SimFiles>,
 }
 
 /// How a planned call goes wrong.
@@ -52,13 +62,36 @@ pub enum Fault {
     Interrupted,
     /// A read or write handles half its bytes.
     Short,
+    /// A read answers with one bit turned over, which the number of the call chooses.
+    BitFlip,
 }
 
 impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::NoSpace,
+        Self::Io,
+        Self::ReadOnly,
+        Self::Denied,
+        Self::TooManyOpen,
+        Self::Interrupted,
+        Self::Short,
+        Self::BitFlip,
+    ];
+
     /// The faults that make a call fail.
     pub const ERRORS: [Self; 5] = [Self::NoSpace, Self::Io, Self::ReadOnly, Self::Denied, Self::TooManyOpen];
 
-    fn verdict(self) -> Verdict {
+    /// Whether a call of this kind can go wrong so; others are made as if nothing were planned.
+    fn applies_to(self, op: Op) -> bool {
+        match self {
+            Self::Interrupted | Self::Short => matches!(op, Op::Read | Op::Write),
+            Self::BitFlip => op == Op::Read,
+            _ => true,
+        }
+    }
+
+    fn verdict(self, index: u64) -> Verdict {
         // The numbers of Unix systems, which all share these, and of Windows.
         let (unix, windows) = match self {
             Self::NoSpace => (28, 112),
@@ -68,6 +101,7 @@ impl Fault {
             Self::TooManyOpen => (24, 4),
             Self::Interrupted => return Verdict::Fail(io::ErrorKind::Interrupted.into()),
             Self::Short => return Verdict::Short,
+            Self::BitFlip => return Verdict::FlipBit(index),
         };
         let errno = if cfg!(windows) { windows } else { unix };
         Verdict::Fail(io::Error::from_raw_os_error(errno))
@@ -94,8 +128,15 @@ impl Tap for Plan {
             }
             Until::Forever => index >= self.at,
         };
-        let transfers = matches!(call.op, Op::Read | Op::Write);
-        let applies = transfers || self.fault != Fault::Interrupted;
-        if meets && applies { self.fault.verdict() } else { Verdict::Run }
+        if !meets || !self.fault.applies_to(call.op) {
+            return Verdict::Run;
+        }
+        let verdict = self.fault.verdict(index);
+        if let (Verdict::Fail(_), Op::SyncData | Op::SyncAll) = (&verdict, call.op)
+            && let (Some(disk), Some(file)) = (&self.told, call.file)
+        {
+            disk.fail_sync(file.inode);
+        }
+        verdict
     }
 }

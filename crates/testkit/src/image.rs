@@ -1,57 +1,48 @@
 use std::{
     collections::BTreeMap,
-    fmt::{self, Write as _},
-    path::PathBuf,
+    fmt,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
-use keepstone_storage::{Error, Files, MemFiles};
+use crate::content::Content;
 
 /// One state of a disk, as a mount would find it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Image {
     /// By path; a directory comes before what it holds.
-    pub(crate) nodes: BTreeMap<PathBuf, Found>,
+    pub(crate) nodes: BTreeMap<Arc<Path>, Found>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Found {
     Dir,
-    File { bytes: Arc<[u8]>, mode: u32 },
+    File(Saved),
+}
+
+/// A file with the number it keeps under any name, and the sum of its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Saved {
+    pub(crate) inode: u64,
+    pub(crate) content: Content,
+    pub(crate) mode: u32,
 }
 
 impl Image {
-    /// Makes files in memory with this content.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if memory runs out.
-    pub fn mount(&self) -> Result<MemFiles, Error> {
-        let files = MemFiles::new();
-        for (path, found) in &self.nodes {
-            match found {
-                Found::Dir => files.create_dir(path)?,
-                Found::File { bytes, mode } => {
-                    let file = files.create_new(path)?;
-                    file.write_all_at(bytes, 0)?;
-                    file.set_mode(*mode)?;
-                }
-            }
-        }
-        Ok(files)
+    /// The names on the disk, files and directories, in order.
+    pub fn names(&self) -> Vec<PathBuf> {
+        self.nodes.keys().map(|path| path.to_path_buf()).collect()
     }
 }
 
-/// Lists the names, lengths and, for short files, the first bytes.
+/// Lists the names, lengths and first bytes.
 impl fmt::Display for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (path, found) in &self.nodes {
             match found {
                 Found::Dir => writeln!(f, "  {}/", path.display())?,
-                Found::File { bytes, mode } => {
-                    let len = bytes.len();
-                    write!(f, "  {} mode {mode:o}, {len} bytes ", path.display())?;
-                    bytes.iter().take(16).try_for_each(|b| write!(f, "{b:02x}"))?;
-                    f.write_char('\n')?;
+                Found::File(Saved { inode, content, mode }) => {
+                    writeln!(f, "  {} inode {inode}, mode {mode:o}, {content:?}", path.display())?;
                 }
             }
         }

@@ -1,65 +1,127 @@
+mod sector;
+
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    rc::Rc,
 };
 
-use crate::image::Found;
-
-/// What a disk writes whole or not at all.
-const SECTOR_LEN: usize = 512;
-
-type Sector = [u8; SECTOR_LEN];
+use crate::{
+    Random,
+    content::{Content, SECTOR_LEN},
+    hash::mix,
+};
+use sector::{Dirty, Options};
 
 /// A file of the simulated disk: what a reader sees, and what of it a crash may leave.
+///
+/// Each change carries the number of the step that made it, for states that keep or lose whole steps.
 #[derive(Debug, Clone)]
 pub(crate) struct Inode {
-    visible: Vec<u8>,
-    /// Of each sector written since the last sync: the content at that sync and after each write. A
-    /// disk holds one of these, since a sector is written from the page cache as it is at some moment.
-    dirty: BTreeMap<usize, Vec<Sector>>,
-    /// The length at the last sync and every length since at which the file may have been cut.
-    lens: BTreeSet<usize>,
-    /// The mode at the last full sync and each since.
-    modes: Vec<u32>,
+    visible: Content,
+    /// As of the last sync, but for what an earlier sync has given up.
+    durable: Content,
+    durable_sum: u128,
+    /// The sectors written since.
+    dirty: BTreeMap<usize, Dirty>,
+    growths: Vec<Growth>,
+    /// A failed sync may have dropped the new length.
+    growths_given_up: bool,
+    /// The mode at the last full sync and each since, with its step.
+    modes: Vec<(u64, u32)>,
+    /// All states, until something changes.
+    listed: OnceCell<Rc<Vec<State>>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Growth {
+    step: u64,
+    from: usize,
+    to: usize,
+}
+
+/// One state of a file that a crash may leave.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) hash: u128,
+    pub(crate) mode: u32,
+    len: usize,
+    /// The version of each dirty sector below the length, in order.
+    choice: Box<[u16]>,
+    content: OnceCell<Content>,
 }
 
 impl Inode {
     pub(crate) fn new() -> Self {
-        Self { visible: Vec::new(), dirty: BTreeMap::new(), lens: BTreeSet::from([0]), modes: vec![0o644] }
+        Self::settled(Content::default(), 0, 0o644)
     }
 
-    pub(crate) fn write(&mut self, data: &[u8], offset: usize) {
+    /// A file that is durable as it is; `sum` is that of its content.
+    pub(crate) fn settled(content: Content, sum: u128, mode: u32) -> Self {
+        Self {
+            visible: content.clone(),
+            durable: content,
+            durable_sum: sum,
+            dirty: BTreeMap::new(),
+            growths: Vec::new(),
+            growths_given_up: false,
+            modes: vec![(0, mode)],
+            listed: OnceCell::new(),
+        }
+    }
+
+    /// What a reader sees.
+    pub(crate) fn visible(&self) -> (Content, u32) {
+        (self.visible.clone(), self.modes.last().map_or(0, |(_, mode)| *mode))
+    }
+
+    pub(crate) fn write(&mut self, step: u64, data: &[u8], offset: usize) {
+        self.listed.take();
         let end = offset + data.len();
-        let first = offset / SECTOR_LEN;
-        let touched = first..end.div_ceil(SECTOR_LEN);
-        for index in touched.clone() {
-            let before = self.sector(index);
-            self.dirty.entry(index).or_insert_with(|| vec![before]);
-        }
-        let old_len = self.visible.len();
-        if old_len < end {
-            // The length may grow without the data, and sector by sector.
-            let bounds = (old_len / SECTOR_LEN + 1..=end / SECTOR_LEN).map(|i| i * SECTOR_LEN);
-            self.lens.extend(bounds);
-            self.lens.insert(end);
-            self.visible.resize(end, 0);
-        }
-        if let Some(to) = self.visible.get_mut(offset..end) {
-            to.copy_from_slice(data);
+        let from = self.visible.len();
+        let touched = offset / SECTOR_LEN..end.div_ceil(SECTOR_LEN);
+        let before = self.visible.clone();
+        self.visible.write(data, offset);
+        if from < end {
+            self.growths.push(Growth { step, from, to: end });
+            self.growths_given_up = false;
         }
         for index in touched {
-            let after = self.sector(index);
-            self.dirty.entry(index).or_default().push(after);
+            let after = self.visible.sector(index);
+            if let Some(dirty) = self.dirty.get_mut(&index) {
+                dirty.push(step, index, after);
+            } else if before.sector(index) != after {
+                let mut dirty = Dirty::new(index, before.sector(index));
+                dirty.push(step, index, after);
+                self.dirty.insert(index, dirty);
+            }
         }
     }
 
-    pub(crate) fn set_mode(&mut self, mode: u32) {
-        self.modes.push(mode);
+    pub(crate) fn set_mode(&mut self, step: u64, mode: u32) {
+        self.listed.take();
+        self.modes.push((step, mode));
     }
 
     pub(crate) fn sync_data(&mut self) {
-        self.dirty.clear();
-        self.lens = BTreeSet::from([self.visible.len()]);
+        self.listed.take();
+        if !self.growths_given_up {
+            self.durable.grow(self.visible.len());
+            self.growths.clear();
+        }
+        for (index, mut dirty) in std::mem::take(&mut self.dirty) {
+            if dirty.given_up {
+                self.dirty.insert(index, dirty);
+            } else if self.growths_given_up {
+                // The sector is on the disk, and in the file only if the length is.
+                dirty.settle();
+                self.dirty.insert(index, dirty);
+            } else {
+                let sector = self.visible.sector(index);
+                self.durable_sum = self.durable_sum.wrapping_sub(dirty.base).wrapping_add(dirty.latest());
+                self.durable.set_sector(index, sector);
+            }
+        }
     }
 
     pub(crate) fn sync_all(&mut self) {
@@ -68,121 +130,160 @@ impl Inode {
         self.modes.drain(..settled);
     }
 
-    /// How many states [`states`](Self::states) goes through, equal ones counted apart.
+    /// What a failed sync leaves: the kernel may take for written what is not.
+    pub(crate) fn fail_sync(&mut self) {
+        self.dirty.values_mut().for_each(|dirty| dirty.given_up = true);
+        self.growths_given_up = !self.growths.is_empty();
+    }
+
+    /// Makes all durable, whatever has failed before.
+    pub(crate) fn settle(&mut self) {
+        self.dirty.values_mut().for_each(|dirty| dirty.given_up = false);
+        self.growths_given_up = false;
+        self.sync_all();
+    }
+
+    /// The steps whose changes are not durable.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = u64> {
+        let written =
+            self.dirty.values().flat_map(|dirty| dirty.moments.iter().skip(1).map(|(step, _)| *step));
+        let grown = self.growths.iter().map(|growth| growth.step);
+        let modes = self.modes.iter().skip(1).map(|(step, _)| *step);
+        written.chain(grown).chain(modes)
+    }
+
+    /// How many states [`states`](Self::states) answers.
     pub(crate) fn count(&self) -> u64 {
-        let contents = self.lens.iter().map(|&len| {
-            let choices = self.below(len).map(|(_, versions)| versions.len() as u64);
-            choices.fold(1, u64::saturating_mul)
+        if let Some(listed) = self.listed.get() {
+            return listed.len() as u64;
+        }
+        let contents = self.lens().into_iter().map(|len| {
+            let options = self.options(len).into_iter();
+            options.map(|options| options.distinct.len() as u64).fold(1, u64::saturating_mul)
         });
         let contents = contents.fold(0, u64::saturating_add);
-        contents.saturating_mul(self.modes.len() as u64)
+        contents.saturating_mul(self.distinct_modes().len() as u64)
     }
 
     /// Every distinct state that a crash may leave.
-    pub(crate) fn states(&self) -> Vec<Found> {
-        let mut contents = BTreeSet::new();
-        for &len in &self.lens {
-            let mut base = self.visible.clone();
-            base.resize(len, 0);
-            let mut partial = BTreeSet::from([base]);
-            for (index, versions) in self.below(len) {
-                partial = partial
-                    .iter()
-                    .flat_map(|bytes| versions.iter().map(|v| with_sector(bytes, index, v)))
-                    .collect();
+    pub(crate) fn states(&self) -> &Rc<Vec<State>> {
+        self.listed.get_or_init(|| {
+            let mut states = Vec::new();
+            let modes = self.distinct_modes();
+            for len in self.lens() {
+                let options = self.options(len);
+                let mut choices = vec![Vec::with_capacity(options.len())];
+                for option in &options {
+                    choices = choices
+                        .iter()
+                        .flat_map(|chosen| {
+                            option.distinct.iter().map(|version| [chosen, &[*version][..]].concat())
+                        })
+                        .collect();
+                }
+                for choice in choices {
+                    states.extend(modes.iter().map(|mode| self.state(len, *mode, &options, choice.clone())));
+                }
             }
-            contents.append(&mut partial);
+            Rc::new(states)
+        })
+    }
+
+    /// The state that is left if the kept steps, and no others, have reached the disk.
+    pub(crate) fn kept(&self, keep: &dyn Fn(u64) -> bool) -> State {
+        let grown = self.growths.iter().rev().find(|growth| keep(growth.step));
+        let len = grown.map_or(self.durable.len(), |growth| growth.to);
+        let mode = self.modes.iter().rev().find(|(step, _)| keep(*step)).or(self.modes.first());
+        let options = self.options(len);
+        let choice = options.iter().map(|options| {
+            let moments = &options.dirty.moments;
+            let kept = moments.iter().skip(1).rev().find(|(step, _)| keep(*step));
+            kept.or(moments.first()).map_or(0, |(_, version)| *version)
+        });
+        let choice = choice.collect();
+        self.state(len, mode.map_or(0, |(_, mode)| *mode), &options, choice)
+    }
+
+    /// Some state: each sector is the latest once in `latest_in` and else any of its versions.
+    pub(crate) fn random(&self, random: &mut Random, latest_in: u64) -> State {
+        let lens = self.lens();
+        let len = lens.get(random.index(lens.len())).copied().unwrap_or_default();
+        let mode = self.modes.get(random.index(self.modes.len())).map_or(0, |(_, mode)| *mode);
+        let options = self.options(len);
+        let choice = options.iter().map(|options| {
+            let latest = options.dirty.moments.last().map_or(0, |(_, version)| *version);
+            let any = options.distinct.get(random.index(options.distinct.len()));
+            if random.one_in(latest_in) { latest } else { any.copied().unwrap_or(latest) }
+        });
+        let choice = choice.collect();
+        self.state(len, mode, &options, choice)
+    }
+
+    /// The bytes of a state.
+    pub(crate) fn content(&self, state: &State) -> Content {
+        let build = || {
+            let mut content = self.durable.clone();
+            content.grow(state.len);
+            for ((index, dirty), version) in self.below(state.len).zip(&state.choice) {
+                if let Some((sector, _)) = dirty.versions.get(usize::from(*version)) {
+                    content.set_sector(index, sector);
+                }
+            }
+            content
+        };
+        state.content.get_or_init(build).clone()
+    }
+
+    fn state(&self, len: usize, mode: u32, options: &[Options<'_>], choice: Vec<u16>) -> State {
+        let mut sum = self.durable_sum;
+        for (options, version) in options.iter().zip(&choice) {
+            let chosen = options.sums.get(usize::from(*version)).copied().unwrap_or_default();
+            sum = sum.wrapping_sub(options.dirty.base).wrapping_add(chosen);
         }
-        let contents: Vec<Arc<[u8]>> = contents.into_iter().map(Arc::from).collect();
-        let modes: BTreeSet<u32> = self.modes.iter().copied().collect();
-        let pairs =
-            modes.iter().flat_map(|&mode| contents.iter().map(move |bytes| (mode, Arc::clone(bytes))));
-        pairs.map(|(mode, bytes)| Found::File { bytes, mode }).collect()
+        let hash = mix(mix(sum, len as u128), u128::from(mode));
+        State { hash, mode, len, choice: choice.into(), content: OnceCell::new() }
+    }
+
+    fn distinct_modes(&self) -> BTreeSet<u32> {
+        self.modes.iter().map(|(_, mode)| *mode).collect()
+    }
+
+    /// The lengths that a crash may leave. A file may grow without its data, and sector by sector; of
+    /// the lengths that end among zeros the first, the last and one between stand for all.
+    fn lens(&self) -> Vec<usize> {
+        let mut lens = BTreeSet::from([self.durable.len()]);
+        let mut among_zeros = Vec::new();
+        for growth in &self.growths {
+            for sector in growth.from / SECTOR_LEN..growth.to / SECTOR_LEN {
+                let len = (sector + 1) * SECTOR_LEN;
+                if self.dirty.contains_key(&sector) {
+                    some_of(&mut among_zeros, &mut lens);
+                    lens.insert(len);
+                } else if len > growth.from && len < growth.to {
+                    among_zeros.push(len);
+                }
+            }
+            some_of(&mut among_zeros, &mut lens);
+            lens.insert(growth.to);
+        }
+        lens.into_iter().collect()
+    }
+
+    fn options(&self, len: usize) -> Vec<Options<'_>> {
+        self.below(len).map(|(index, dirty)| dirty.options(index, len)).collect()
     }
 
     /// The dirty sectors that a file of `len` bytes reaches into.
-    fn below(&self, len: usize) -> impl Iterator<Item = (usize, &Vec<Sector>)> {
-        let sectors = self.dirty.range(..len.div_ceil(SECTOR_LEN));
-        sectors.map(|(&index, versions)| (index, versions))
-    }
-
-    fn sector(&self, index: usize) -> Sector {
-        let start = index * SECTOR_LEN;
-        let rest = self.visible.get(start..).unwrap_or_default();
-        let mut sector = [0; SECTOR_LEN];
-        for (to, from) in sector.iter_mut().zip(rest) {
-            *to = *from;
-        }
-        sector
+    fn below(&self, len: usize) -> impl Iterator<Item = (usize, &Dirty)> {
+        self.dirty.range(..len.div_ceil(SECTOR_LEN)).map(|(index, dirty)| (*index, dirty))
     }
 }
 
-fn with_sector(bytes: &[u8], index: usize, sector: &Sector) -> Vec<u8> {
-    let mut changed = bytes.to_vec();
-    let rest = changed.get_mut(index * SECTOR_LEN..).unwrap_or_default();
-    for (to, from) in rest.iter_mut().zip(sector) {
-        *to = *from;
-    }
-    changed
+fn some_of(among_zeros: &mut Vec<usize>, lens: &mut BTreeSet<usize>) {
+    let middle = among_zeros.get(among_zeros.len() / 2);
+    lens.extend(among_zeros.first().into_iter().chain(middle).chain(among_zeros.last()));
+    among_zeros.clear();
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lens(inode: &Inode) -> Vec<(usize, u8)> {
-        let of = |found: &Found| match found {
-            Found::File { bytes, .. } => (bytes.len(), bytes.iter().copied().max().unwrap_or(0)),
-            Found::Dir => (0, 0),
-        };
-        let mut all: Vec<_> = inode.states().iter().map(of).collect();
-        all.sort_unstable();
-        all
-    }
-
-    #[test]
-    fn a_new_sector_is_absent_zero_or_written() {
-        let mut inode = Inode::new();
-        inode.write(&[7; 100], 0);
-        assert_eq!(lens(&inode), [(0, 0), (100, 0), (100, 7)]);
-    }
-
-    #[test]
-    fn two_sectors_are_kept_lost_and_torn_apart() {
-        let mut inode = Inode::new();
-        inode.write(&[7; 1024], 0);
-        // Nothing; one sector without and with data; two with each subset of the data.
-        assert_eq!(inode.states().len(), 1 + 2 + 4);
-        assert_eq!(inode.count(), 1 + 2 + 4);
-        inode.sync_data();
-        assert_eq!(lens(&inode), [(1024, 7)]);
-    }
-
-    #[test]
-    fn a_sector_written_twice_is_one_of_its_moments() {
-        let mut inode = Inode::new();
-        inode.write(&[1; 512], 0);
-        inode.sync_data();
-        inode.write(&[2; 256], 0);
-        inode.write(&[3; 256], 256);
-        assert_eq!(lens(&inode), [(512, 1), (512, 2), (512, 3)]);
-    }
-
-    #[test]
-    fn eight_sectors_are_511_states() {
-        let mut inode = Inode::new();
-        inode.write(&[1; 4096], 0);
-        assert_eq!(inode.states().len(), 511);
-    }
-
-    #[test]
-    fn a_data_sync_does_not_keep_the_mode_and_a_full_one_does() {
-        let mut inode = Inode::new();
-        inode.set_mode(0o600);
-        inode.sync_data();
-        assert_eq!(inode.states().len(), 2);
-        inode.sync_all();
-        let bytes = Arc::from([]);
-        assert_eq!(inode.states(), [Found::File { bytes, mode: 0o600 }]);
-    }
-}
+mod tests;

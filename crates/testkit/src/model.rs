@@ -1,32 +1,21 @@
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::Path,
+    rc::Rc,
+    sync::Arc,
 };
-
-use thiserror::Error;
 
 use crate::{
-    Step,
-    image::{Found, Image},
-    inode::Inode,
+    Image, Random, Step, hash,
+    image::{Found, Saved},
+    inode::{Inode, State},
 };
 
-/// A crash could leave more states than are gone through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error(
-    "a crash can leave {states} states here, at most {states_max} are gone through; sync earlier or write less"
-)]
-pub struct TooManyStates {
-    /// How many there are, at least.
-    pub states: u64,
-    /// The bound.
-    pub states_max: u64,
-}
-
-type Names = BTreeMap<PathBuf, Entry>;
+pub(crate) type Names = BTreeMap<Arc<Path>, Entry>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Entry {
+pub(crate) enum Entry {
     Dir,
     File(u64),
 }
@@ -34,8 +23,9 @@ enum Entry {
 /// A change of names that is not yet durable; kept whole or lost whole.
 #[derive(Debug, Clone)]
 struct Change {
-    removed: Option<PathBuf>,
-    set: Option<(PathBuf, Entry)>,
+    step: u64,
+    removed: Option<Arc<Path>>,
+    set: Option<(Arc<Path>, Entry)>,
 }
 
 impl Change {
@@ -44,7 +34,7 @@ impl Change {
             names.remove(path);
         }
         if let Some((path, entry)) = &self.set {
-            names.insert(path.clone(), *entry);
+            names.insert(Arc::clone(path), *entry);
         }
     }
 
@@ -56,74 +46,189 @@ impl Change {
 }
 
 /// What the recorded steps have made of a disk, durable and not.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Model {
     visible: Names,
     durable: Names,
     pending: Vec<Change>,
     inodes: BTreeMap<u64, Inode>,
+    /// How many steps were applied.
+    steps: u64,
+    trees: OnceCell<Rc<Vec<Tree>>>,
+}
+
+/// A tree of names and, by position, what its hash is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Tree {
+    pub(crate) names: Vec<(Arc<Path>, Entry)>,
+    pub(crate) hashes: Vec<u128>,
+}
+
+impl Tree {
+    fn new(names: Names) -> Self {
+        let names: Vec<_> = names.into_iter().collect();
+        let hash = |(path, entry): &(Arc<Path>, Entry)| {
+            let kind = u128::from(*entry == Entry::Dir);
+            hash::bytes(kind + 1, path.as_os_str().as_encoded_bytes())
+        };
+        let hashes = names.iter().map(hash).collect();
+        Self { names, hashes }
+    }
+
+    /// The hash of the disk with these states of the files, in the order of their names.
+    pub(crate) fn hash(&self, states: &[&State]) -> u128 {
+        let mut sum = 0_u128;
+        let mut states = states.iter();
+        for ((_, entry), name) in self.names.iter().zip(&self.hashes) {
+            let part = match entry {
+                Entry::Dir => *name,
+                Entry::File(_) => hash::mix(*name, states.next().map_or(0, |state| state.hash)),
+            };
+            sum = sum.wrapping_add(part);
+        }
+        sum
+    }
+
+    pub(crate) fn files(&self) -> impl Iterator<Item = u64> {
+        self.names.iter().filter_map(|(_, entry)| match entry {
+            Entry::File(inode) => Some(*inode),
+            Entry::Dir => None,
+        })
+    }
 }
 
 impl Model {
+    /// A disk of which all is durable, as found after a power cut.
+    pub(crate) fn found(image: &Image) -> Self {
+        let mut model = Self::default();
+        for (path, found) in &image.nodes {
+            let entry = match found {
+                Found::Dir => Entry::Dir,
+                Found::File(Saved { inode, content, mode }) => {
+                    let file = Inode::settled(content.clone(), content.sum(), *mode);
+                    model.inodes.insert(*inode, file);
+                    Entry::File(*inode)
+                }
+            };
+            model.visible.insert(Arc::clone(path), entry);
+        }
+        model.durable.clone_from(&model.visible);
+        model
+    }
+
     pub(crate) fn apply(&mut self, step: &Step) {
+        self.steps += 1;
+        let number = self.steps;
         match step {
             Step::CreateNew { path, inode } => {
                 self.inodes.insert(*inode, Inode::new());
-                self.change(None, Some((path.clone(), Entry::File(*inode))));
+                self.change(None, Some((Arc::clone(path), Entry::File(*inode))));
             }
-            Step::CreateDir { path } => self.change(None, Some((path.clone(), Entry::Dir))),
+            Step::CreateDir { path } => self.change(None, Some((Arc::clone(path), Entry::Dir))),
             Step::Rename { from, to } => {
                 let entry = self.visible.get(from).copied();
-                self.change(Some(from.clone()), entry.map(|entry| (to.clone(), entry)));
+                self.change(Some(Arc::clone(from)), entry.map(|entry| (Arc::clone(to), entry)));
             }
-            Step::Remove { path } => self.change(Some(path.clone()), None),
+            Step::Remove { path } => self.change(Some(Arc::clone(path)), None),
             Step::SyncDir { path } => self.sync_dir(path),
             Step::Write { inode, offset, data } => {
                 let offset = usize::try_from(*offset).expect("the bytes are in memory");
-                self.on(*inode, |file| file.write(data, offset));
+                self.on(*inode, |file| file.write(number, data, offset));
             }
-            Step::SetMode { inode, mode } => self.on(*inode, |file| file.set_mode(*mode)),
+            Step::SetMode { inode, mode } => self.on(*inode, |file| file.set_mode(number, *mode)),
             Step::SyncData { inode } => self.on(*inode, Inode::sync_data),
             Step::SyncAll { inode } => self.on(*inode, Inode::sync_all),
-            Step::Acknowledge => {}
+            Step::SyncFailed { inode } => self.on(*inode, Inode::fail_sync),
+            Step::Acknowledge { .. } => {}
         }
     }
 
     /// Makes all durable, as after a clean unmount.
     pub(crate) fn settle(&mut self) {
         self.pending.clear();
+        self.trees.take();
         self.durable.clone_from(&self.visible);
-        self.inodes.values_mut().for_each(Inode::sync_all);
+        self.inodes.values_mut().for_each(Inode::settle);
     }
 
-    /// Every distinct disk that a crash may leave now, and how many it looked at to find them.
-    pub(crate) fn states(&self, states_max: u64) -> Result<(Vec<Image>, u64), TooManyStates> {
-        let names = self.names(states_max)?;
-        let states = names.iter().map(|names| self.count(names));
-        let states = states.fold(0, u64::saturating_add);
-        if states > states_max {
-            return Err(TooManyStates { states, states_max });
+    /// The disk as a process sees it, with nothing lost.
+    pub(crate) fn seen(&self) -> Image {
+        let node = |(path, entry): (&Arc<Path>, &Entry)| {
+            let found = match entry {
+                Entry::Dir => Found::Dir,
+                Entry::File(inode) => {
+                    let (content, mode) = self.inodes.get(inode)?.visible();
+                    Found::File(Saved { inode: *inode, content, mode })
+                }
+            };
+            Some((Arc::clone(path), found))
+        };
+        Image { nodes: self.visible.iter().filter_map(node).collect() }
+    }
+
+    /// A number that no file has.
+    pub(crate) fn inode_next(&self) -> u64 {
+        self.inodes.last_key_value().map_or(0, |(inode, _)| inode + 1)
+    }
+
+    pub(crate) fn file(&self, inode: u64) -> Option<&Inode> {
+        self.inodes.get(&inode)
+    }
+
+    /// How many states there are, if they are few enough to look at the names.
+    pub(crate) fn count(&self, states_max: u64) -> u64 {
+        let subsets = u32::try_from(self.pending.len()).ok().and_then(|count| 1_u64.checked_shl(count));
+        match subsets {
+            Some(subsets) if subsets <= states_max => {
+                let count = |tree: &Tree| {
+                    let files = tree.files().filter_map(|inode| self.inodes.get(&inode));
+                    files.map(Inode::count).fold(1, u64::saturating_mul)
+                };
+                self.trees().iter().map(count).fold(0, u64::saturating_add)
+            }
+            subsets => subsets.unwrap_or(u64::MAX),
         }
-        let found: BTreeMap<u64, Vec<Found>> = self
-            .reachable(&names)
-            .into_iter()
-            .filter_map(|id| Some((id, self.inodes.get(&id)?.states())))
-            .collect();
-        let images = names.iter().flat_map(|names| images(names, &found));
-        Ok((images.collect(), states))
     }
 
-    fn change(&mut self, removed: Option<PathBuf>, set: Option<(PathBuf, Entry)>) {
-        let change = Change { removed, set };
+    /// The distinct trees of names that each subset of the pending changes gives.
+    pub(crate) fn trees(&self) -> &[Tree] {
+        self.trees.get_or_init(|| {
+            let all =
+                (0..1_u64 << self.pending.len()).map(|subset| self.mounted(|bit, _| subset >> bit & 1 == 1));
+            let distinct: BTreeSet<Names> = all.collect();
+            Rc::new(distinct.into_iter().map(Tree::new).collect())
+        })
+    }
+
+    /// The steps that changed names and are not durable, and those that changed files.
+    pub(crate) fn pending_steps(&self) -> (BTreeSet<u64>, BTreeSet<u64>) {
+        let names = self.pending.iter().map(|change| change.step).collect();
+        (names, self.inodes.values().flat_map(Inode::steps).collect())
+    }
+
+    /// The names if the kept steps, and no others, have reached the disk.
+    pub(crate) fn kept(&self, keep: &dyn Fn(u64) -> bool) -> Tree {
+        Tree::new(self.mounted(|_, change| keep(change.step)))
+    }
+
+    /// Names of which each change is lost once in `lost_in`.
+    pub(crate) fn random(&self, random: &mut Random, lost_in: u64) -> Tree {
+        let lost: Vec<bool> = self.pending.iter().map(|_| random.one_in(lost_in)).collect();
+        Tree::new(self.mounted(|bit, _| lost.get(bit) == Some(&false)))
+    }
+
+    fn change(&mut self, removed: Option<Arc<Path>>, set: Option<(Arc<Path>, Entry)>) {
+        self.trees.take();
+        let change = Change { step: self.steps, removed, set };
         change.apply(&mut self.visible);
         self.pending.push(change);
     }
 
     fn sync_dir(&mut self, dir: &Path) {
-        let (synced, rest) = self.pending.drain(..).partition(|change| change.is_in(dir));
+        self.trees.take();
+        let (synced, rest): (Vec<_>, _) = self.pending.drain(..).partition(|change| change.is_in(dir));
         self.pending = rest;
-        let synced: Vec<Change> = synced;
-        for change in synced {
+        for change in &synced {
             change.apply(&mut self.durable);
         }
     }
@@ -134,20 +239,10 @@ impl Model {
         }
     }
 
-    /// The distinct trees of names that each subset of the pending changes gives.
-    fn names(&self, states_max: u64) -> Result<BTreeSet<Names>, TooManyStates> {
-        let subsets = u32::try_from(self.pending.len()).ok().and_then(|count| 1_u64.checked_shl(count));
-        let states = subsets.unwrap_or(u64::MAX);
-        if states > states_max {
-            return Err(TooManyStates { states, states_max });
-        }
-        Ok((0..states).map(|subset| self.kept(subset)).collect())
-    }
-
-    fn kept(&self, subset: u64) -> Names {
+    fn mounted(&self, keeps: impl Fn(usize, &Change) -> bool) -> Names {
         let mut names = self.durable.clone();
         for (bit, change) in self.pending.iter().enumerate() {
-            if subset >> bit & 1 == 1 {
+            if keeps(bit, change) {
                 change.apply(&mut names);
             }
         }
@@ -160,122 +255,5 @@ impl Model {
             }
         }
         mounted
-    }
-
-    fn count(&self, names: &Names) -> u64 {
-        let files = self.reachable([names]);
-        let counts = files.iter().filter_map(|id| self.inodes.get(id));
-        counts.map(Inode::count).fold(1, u64::saturating_mul)
-    }
-
-    fn reachable<'a>(&self, trees: impl IntoIterator<Item = &'a Names>) -> BTreeSet<u64> {
-        let entries = trees.into_iter().flat_map(BTreeMap::values);
-        let inodes = entries.filter_map(|entry| match entry {
-            Entry::File(inode) => Some(*inode),
-            Entry::Dir => None,
-        });
-        inodes.filter(|inode| self.inodes.contains_key(inode)).collect()
-    }
-}
-
-/// All images of one tree of names: each combination of the states of its files.
-fn images(names: &Names, found: &BTreeMap<u64, Vec<Found>>) -> Vec<Image> {
-    let mut images = vec![Image::default()];
-    for (path, entry) in names {
-        let choices = match entry {
-            Entry::Dir => std::slice::from_ref(&Found::Dir),
-            Entry::File(inode) => found.get(inode).map(Vec::as_slice).unwrap_or_default(),
-        };
-        images = images
-            .iter()
-            .flat_map(|image| choices.iter().map(|choice| with_node(image, path, choice)))
-            .collect();
-    }
-    images
-}
-
-fn with_node(image: &Image, path: &Path, found: &Found) -> Image {
-    let mut image = image.clone();
-    image.nodes.insert(path.to_owned(), found.clone());
-    image
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn create(path: &str, inode: u64) -> Step {
-        let path = path.into();
-        Step::CreateNew { path, inode }
-    }
-
-    fn rename(from: &str, to: &str) -> Step {
-        let (from, to) = (from.into(), to.into());
-        Step::Rename { from, to }
-    }
-
-    fn sync_dir(path: &str) -> Step {
-        let path = path.into();
-        Step::SyncDir { path }
-    }
-
-    /// The sets of names that a crash after `steps` may leave on a disk that `durable` has filled.
-    fn check(durable: &[Step], steps: &[Step], expected: &[&[&str]]) {
-        let mut model = Model::default();
-        for step in durable {
-            model.apply(step);
-        }
-        model.settle();
-        for step in steps {
-            model.apply(step);
-        }
-        let (images, _) = model.states(100).unwrap();
-        let of = |image: &Image| image.nodes.keys().cloned().collect();
-        let found: BTreeSet<Vec<PathBuf>> = images.iter().map(of).collect();
-        let of = |names: &&[&str]| names.iter().map(PathBuf::from).collect();
-        assert_eq!(found, expected.iter().map(of).collect());
-        assert_eq!(images.len(), found.len());
-    }
-
-    #[test]
-    fn unsynced_names_are_kept_and_lost_in_every_combination() {
-        let steps = [create("a", 0), create("b", 1)];
-        check(&[], &steps, &[&[], &["a"], &["b"], &["a", "b"]]);
-        let synced = [create("a", 0), sync_dir(""), create("b", 1)];
-        check(&[], &synced, &[&["a"], &["a", "b"]]);
-    }
-
-    #[test]
-    fn a_rename_is_kept_whole_or_lost_whole() {
-        check(&[create("a", 0)], &[rename("a", "b")], &[&["a"], &["b"]]);
-        // Even where the old name itself was never durable.
-        check(&[], &[create("a", 0), rename("a", "b")], &[&[], &["a"], &["b"]]);
-    }
-
-    #[test]
-    fn a_removed_name_may_come_back_until_its_directory_is_synced() {
-        let removed = Step::Remove { path: "a".into() };
-        let steps = [removed, sync_dir("")];
-        check(&[create("a", 0)], &steps[..1], &[&["a"], &[]]);
-        check(&[create("a", 0)], &steps, &[&[]]);
-    }
-
-    #[test]
-    fn what_a_directory_holds_is_lost_with_its_name() {
-        let made = Step::CreateDir { path: "d".into() };
-        let inside = [made.clone(), create("d/a", 0), sync_dir("d")];
-        check(&[], &inside, &[&[], &["d", "d/a"]]);
-        check(&[made], &[create("d/a", 0), sync_dir("")], &[&["d"], &["d", "d/a"]]);
-    }
-
-    #[test]
-    fn too_many_states_are_counted_and_refused() {
-        let mut model = Model::default();
-        model.apply(&create("a", 0));
-        model.apply(&Step::Write { inode: 0, offset: 0, data: vec![1; 9 * 512] });
-        let states = (1 << 10) - 1 + 1;
-        let refused = TooManyStates { states, states_max: states - 1 };
-        assert_eq!(model.states(states - 1).unwrap_err(), refused);
-        assert_eq!(model.states(states).unwrap().1, states);
     }
 }

@@ -1,143 +1,203 @@
-use std::{
-    collections::HashSet,
-    fmt::Write as _,
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::fmt::{self, Debug};
 
-use keepstone_storage::{Error as StorageError, MemFiles};
-use thiserror::Error;
+use crate::{Failure, SimFiles, Swept, effort, explore};
 
-use crate::{Image, SimFiles, Step, TooManyStates, model::Model};
-
-/// A sweep that a crash point takes past this is refused, not cut short.
+/// How many states of one crash point a sweep goes through, unless told otherwise.
 ///
 /// A file of eight unsynced sectors has 511 states and each unsynced name at most doubles them.
-pub const STATES_MAX: u64 = 1 << 16;
+pub const STATES_MAX: u64 = 1 << 12;
 
-/// What a sweep that found nothing has gone through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Swept {
-    /// Moments at which the power was cut: before the first step and after each.
-    pub crash_points: usize,
-    /// Disk states over all of them, equal ones counted apart.
-    pub states: u64,
-    /// States checked: distinct by their hash and by the number of acknowledgements.
-    pub states_checked: usize,
+/// How many states of one crash point a sweep recovers from, unless told otherwise.
+pub const RECOVERIES_MAX: u64 = 32;
+
+/// How many states of one crash point during a recovery are gone through, unless told otherwise.
+pub const STATES_AGAIN_MAX: u64 = 128;
+
+pub(crate) type Act<'a> = Box<dyn FnOnce(&SimFiles) + 'a>;
+pub(crate) type Recover<'a> = Box<dyn FnMut(&SimFiles) -> Result<(), String> + 'a>;
+
+/// Cuts the power at each step of what a program does, and again while it recovers.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use keepstone_storage::{Durability, atomic, read};
+/// use keepstone_testkit::Sweep;
+///
+/// let path = Path::new("a.keep");
+/// let swept = Sweep::new()
+///     .run(|disk| {
+///         atomic::replace(disk, path, Durability::Durable, b"content").unwrap();
+///         disk.acknowledge();
+///     })
+///     .recover(|disk| atomic::clean(disk, Path::new("")).map(drop).map_err(|e| e.to_string()))
+///     .check(|disk, acknowledged| {
+///         let mut found = Vec::new();
+///         match read(disk, path, 100, &mut found) {
+///             Ok(()) if found == b"content" => Ok(()),
+///             Err(_) if acknowledged == 0 => Ok(()),
+///             other => Err(format!("{other:?}, {found:?}")),
+///         }
+///     })
+///     .unwrap();
+/// assert!(swept.is_exhaustive(), "{swept}");
+/// ```
+pub struct Sweep<'a> {
+    pub(crate) setup: Act<'a>,
+    pub(crate) run: Act<'a>,
+    pub(crate) recover: Option<Recover<'a>>,
+    pub(crate) depth: u32,
+    pub(crate) kills: bool,
+    pub(crate) caps: Caps,
+    pub(crate) seed: u64,
 }
 
-/// Why a sweep did not pass.
-#[derive(Debug, Error)]
-pub enum Failure {
-    /// The check refused a disk state.
-    #[error(
-        "power cut after step {step}, {acknowledged} acknowledged: {reason}\ndisk:\n{image}steps:\n{history}"
-    )]
-    Check {
-        /// How many steps had been made.
-        step: usize,
-        /// How many of them were acknowledgements.
-        acknowledged: usize,
-        /// What the check said.
-        reason: String,
-        /// The disk it was given.
-        image: Image,
-        /// The steps, one a line.
-        history: String,
-    },
-    /// A crash point has too many states to go through.
-    #[error("after step {step}")]
-    TooManyStates {
-        /// How many steps had been made.
-        step: usize,
-        /// The counts.
-        source: TooManyStates,
-    },
-    /// A state could not be mounted.
-    #[error("a disk state could not be mounted")]
-    Mount {
-        /// Why.
-        source: StorageError,
-    },
+/// What a sweep takes of each crash point; more than that is sampled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caps {
+    pub(crate) states: u64,
+    pub(crate) recoveries: u64,
+    pub(crate) states_again: u64,
+    /// Whether more than `states` is refused.
+    pub(crate) exhaustive: bool,
+}
+
+impl<'a> Sweep<'a> {
+    /// Begins a sweep of nothing on an empty disk.
+    ///
+    /// The caps are [`STATES_MAX`], [`RECOVERIES_MAX`] and [`STATES_AGAIN_MAX`], times what [`effort`] says;
+    /// the seed is from there.
+    pub fn new() -> Self {
+        let scale = effort::scale();
+        Self {
+            setup: Box::new(|_| {}),
+            run: Box::new(|_| {}),
+            recover: None,
+            depth: 2,
+            kills: true,
+            caps: Caps {
+                states: STATES_MAX * scale,
+                recoveries: RECOVERIES_MAX * scale,
+                states_again: STATES_AGAIN_MAX * scale,
+                exhaustive: false,
+            },
+            seed: effort::seed(),
+        }
+    }
+
+    /// Fills the disk, which is then durable. What is acknowledged here counts from the start.
+    pub fn setup(mut self, setup: impl FnOnce(&SimFiles) + 'a) -> Self {
+        self.setup = Box::new(setup);
+        self
+    }
+
+    /// Does what the power is cut in. It calls [`SimFiles::acknowledge`] or
+    /// [`SimFiles::acknowledge_as`] where its caller would be told that something is durable.
+    pub fn run(mut self, run: impl FnOnce(&SimFiles) + 'a) -> Self {
+        self.run = Box::new(run);
+        self
+    }
+
+    /// Goes on after a crash: opens the log or store, and writes to it if that is to be swept too.
+    ///
+    /// It runs on a disk as a power cut left it, and, unless [`kills`](Self::kills) are off, on one as
+    /// a killed process left it: all is visible and what was not synced is still not. The power is then
+    /// cut at each of its steps. [`SimFiles::acknowledged`] tells what was acknowledged before, and it
+    /// acknowledges on from there. It is an error if it answers one or panics.
+    ///
+    /// It must do the same on the same disk; then a state met twice is recovered from once.
+    pub fn recover(mut self, recover: impl FnMut(&SimFiles) -> Result<(), String> + 'a) -> Self {
+        self.recover = Some(Box::new(recover));
+        self
+    }
+
+    /// How often the power is cut or the process killed, at most: 1 is `run` alone, 2 its recovery
+    /// as well, which is the default, 3 the recovery of that.
+    pub fn depth(mut self, cuts: u32) -> Self {
+        self.depth = cuts;
+        self
+    }
+
+    /// Whether `recover` also goes on after a process was killed and the power stayed; the default.
+    pub fn kills(mut self, kills: bool) -> Self {
+        self.kills = kills;
+        self
+    }
+
+    /// How many states of a crash point of `run` are gone through, instead of [`STATES_MAX`].
+    pub fn states_max_per_point(mut self, states_max: u64) -> Self {
+        self.caps.states = states_max;
+        self
+    }
+
+    /// From how many states of a crash point is recovered, instead of [`RECOVERIES_MAX`].
+    pub fn recoveries_max_per_point(mut self, recoveries_max: u64) -> Self {
+        self.caps.recoveries = recoveries_max;
+        self
+    }
+
+    /// How many states of a crash point of `recover` are gone through, instead of [`STATES_AGAIN_MAX`].
+    pub fn states_again_max_per_point(mut self, states_max: u64) -> Self {
+        self.caps.states_again = states_max;
+        self
+    }
+
+    /// Refuses, with [`Failure::TooManyStates`], what would have to be sampled: a crash point of run or
+    /// recovery with more than `states_max` states.
+    pub fn exhaustive(mut self, states_max: u64) -> Self {
+        self.caps =
+            Caps { states: states_max, recoveries: states_max, states_again: states_max, exhaustive: true };
+        self
+    }
+
+    /// Sets the seed of the samples, to replay what a [`Failure`] has printed.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sweeps: gives each disk that could be left to `check`.
+    ///
+    /// `check` gets a fresh mount of the disk, which it may change, and what was acknowledged last
+    /// before the crash; it returns what is wrong, or panics. It must depend on these two alone, since
+    /// equal ones are checked once.
+    ///
+    /// # Errors
+    /// [`Failure`] at the first state that does not pass.
+    pub fn check(self, check: impl FnMut(&SimFiles, u64) -> Result<(), String>) -> Result<Swept, Failure> {
+        explore::explore(self, check)
+    }
+}
+
+impl Default for Sweep<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Debug for Sweep<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { depth, kills, caps, seed, recover, .. } = self;
+        let recovers = recover.is_some();
+        write!(f, "Sweep {{ seed: {seed}, depth: {depth}, recovers: {recovers}, kills: {kills}, {caps:?} }}")
+    }
 }
 
 /// Cuts the power at each step of `run` and gives each disk that could be left to `check`.
 ///
-/// `setup` fills the disk, which is then durable. `run` calls [`SimFiles::acknowledge`] where its
-/// caller would be told that a save is durable. `check` gets a fresh mount of the disk, which it may
-/// change, and the number of acknowledgements made before the cut; it returns what is wrong.
+/// A [`Sweep`] without recovery, of which the acknowledgements are counted.
 ///
 /// # Errors
-/// [`Failure::Check`] at the first state that `check` refuses, [`Failure::TooManyStates`] if a crash
-/// point has more than [`STATES_MAX`], so that nothing is passed over in silence.
-pub fn crash_sweep(
-    setup: impl FnOnce(&SimFiles),
-    run: impl FnOnce(&SimFiles),
-    mut check: impl FnMut(&MemFiles, usize) -> Result<(), String>,
+/// [`Failure`] at the first state that does not pass, and [`Failure::TooManyStates`] where a crash
+/// point has more states than a sweep goes through, so that nothing is passed over.
+pub fn crash_sweep<'a>(
+    setup: impl FnOnce(&SimFiles) + 'a,
+    run: impl FnOnce(&SimFiles) + 'a,
+    mut check: impl FnMut(&SimFiles, usize) -> Result<(), String>,
 ) -> Result<Swept, Failure> {
-    let disk = SimFiles::empty();
-    setup(&disk);
-    let prepared = disk.steps().len();
-    run(&disk);
-    let steps = disk.steps();
-    let (before, during) = steps.split_at(prepared);
-
-    let mut model = Model::default();
-    for step in before {
-        model.apply(step);
-    }
-    model.settle();
-
-    let mut seen = HashSet::new();
-    let mut states = 0_u64;
-    let mut acknowledged = 0;
-    for made in 0..=during.len() {
-        if let Some(step) = made.checked_sub(1).and_then(|last| during.get(last)) {
-            model.apply(step);
-            acknowledged += usize::from(*step == Step::Acknowledge);
-        }
-        let (images, count) =
-            model.states(STATES_MAX).map_err(|source| Failure::TooManyStates { step: made, source })?;
-        states += count;
-        for image in images {
-            if !seen.insert(fingerprint(&image, acknowledged)) {
-                continue;
-            }
-            let mounted = image.mount().map_err(|source| Failure::Mount { source })?;
-            check(&mounted, acknowledged).map_err(|reason| Failure::Check {
-                step: made,
-                acknowledged,
-                reason,
-                image,
-                history: history(during),
-            })?;
-        }
-    }
-    Ok(Swept { crash_points: during.len() + 1, states, states_checked: seen.len() })
+    let sweep = Sweep::new().setup(setup).run(run).exhaustive(EXHAUSTIVE_MAX);
+    sweep.check(|disk, acknowledged| check(disk, usize::try_from(acknowledged).unwrap_or(usize::MAX)))
 }
 
-/// Two seeded hashes, so that no state is passed over for an accident.
-fn fingerprint(image: &Image, acknowledged: usize) -> (u64, u64) {
-    let seeded = |seed: u64| {
-        let mut hasher = DefaultHasher::new();
-        (seed, acknowledged, image).hash(&mut hasher);
-        hasher.finish()
-    };
-    (seeded(1), seeded(2))
-}
-
-fn history(steps: &[Step]) -> String {
-    let mut text = String::new();
-    for (index, step) in steps.iter().enumerate() {
-        let line = match step {
-            Step::Write { inode, offset, data } => writeln!(
-                text,
-                "  {}: Write {{ inode: {inode}, offset: {offset}, {} bytes }}",
-                index + 1,
-                data.len()
-            ),
-            step => writeln!(text, "  {}: {step:?}", index + 1),
-        };
-        line.expect("a String takes all text");
-    }
-    text
-}
+/// How many states of one crash point [`crash_sweep`] goes through.
+const EXHAUSTIVE_MAX: u64 = 1 << 16;

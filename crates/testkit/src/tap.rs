@@ -62,8 +62,12 @@ pub enum Verdict {
     Skip,
     /// A read or write handles only half its bytes, at least one; other calls are made.
     Short,
+    /// A read answers with one bit turned over: this one of those read, counted round; other calls are made.
+    FlipBit(u64),
     /// It is not made and fails.
     Fail(io::Error),
+    /// A write is not made and answers success; other calls are made.
+    Swallow,
 }
 
 /// Files with a [`Tap`] around them.
@@ -107,6 +111,11 @@ impl<T> Clone for Tapped<T> {
 impl<T: Tap + 'static> Files for Tapped<T> {
     fn open(&self, path: &Path) -> Result<Box<dyn File>, Error> {
         let file = self.call(on(Op::Open, path), |inner| inner.open(path))?;
+        self.handle(file)
+    }
+
+    fn open_rw(&self, path: &Path) -> Result<Box<dyn File>, Error> {
+        let file = self.call(on(Op::Open, path), |inner| inner.open_rw(path))?;
         self.handle(file)
     }
 
@@ -188,23 +197,24 @@ impl<T: Tap + 'static> File for TappedFile<T> {
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize, Error> {
         let call = self.call_of(Op::Read, With::Nothing);
-        let len = match admit(&*self.files.tap, &call)? {
-            Admitted::Short => half(buf.len()),
-            Admitted::Run | Admitted::Skip => buf.len(),
-        };
+        let admitted = admit(&*self.files.tap, &call)?;
+        let len = admitted.of(buf.len());
         let part = buf.get_mut(..len).unwrap_or_default();
         let count = self.file.read_at(part, offset)?;
+        if let Admitted::FlipBit(index) = admitted {
+            flip(part.get_mut(..count).unwrap_or_default(), index);
+        }
         self.files.tap.after(&call, &*self.files.inner)?;
         Ok(count)
     }
 
     fn write_at(&self, data: &[u8], offset: u64) -> Result<usize, Error> {
         let call = self.call_of(Op::Write, With::Bytes { data, offset });
-        let len = match admit(&*self.files.tap, &call)? {
-            Admitted::Short => half(data.len()),
-            Admitted::Run | Admitted::Skip => data.len(),
-        };
-        let part = data.get(..len).unwrap_or_default();
+        let admitted = admit(&*self.files.tap, &call)?;
+        if let Admitted::Swallow = admitted {
+            return Ok(data.len());
+        }
+        let part = data.get(..admitted.of(data.len())).unwrap_or_default();
         let count = self.file.write_at(part, offset)?;
         let data = part.get(..count).unwrap_or_default();
         let made = self.call_of(Op::Write, With::Bytes { data, offset });
@@ -229,12 +239,33 @@ impl<T: Tap + 'static> File for TappedFile<T> {
         let call = self.call_of(Op::Lock, With::Nothing);
         self.call(call, |file| file.try_lock())
     }
+
+    fn try_lock_shared(&self) -> Result<bool, Error> {
+        let call = self.call_of(Op::Lock, With::Nothing);
+        self.call(call, |file| file.try_lock_shared())
+    }
+
+    fn write_back(&self, offset: u64, len: u64) {
+        self.file.write_back(offset, len);
+    }
 }
 
 enum Admitted {
     Run,
     Skip,
     Short,
+    FlipBit(u64),
+    Swallow,
+}
+
+impl Admitted {
+    /// How many of `len` bytes a transfer handles.
+    fn of(&self, len: usize) -> usize {
+        match self {
+            Self::Short => len.div_ceil(2),
+            Self::Run | Self::Skip | Self::FlipBit(_) | Self::Swallow => len,
+        }
+    }
 }
 
 fn admit(tap: &dyn Tap, call: &Call<'_>) -> Result<Admitted, Error> {
@@ -242,6 +273,8 @@ fn admit(tap: &dyn Tap, call: &Call<'_>) -> Result<Admitted, Error> {
         Verdict::Run => Ok(Admitted::Run),
         Verdict::Skip => Ok(Admitted::Skip),
         Verdict::Short => Ok(Admitted::Short),
+        Verdict::FlipBit(index) => Ok(Admitted::FlipBit(index)),
+        Verdict::Swallow => Ok(Admitted::Swallow),
         Verdict::Fail(source) => Err(Error::io(call.op, call.path, source)),
     }
 }
@@ -250,6 +283,11 @@ fn on(op: Op, path: &Path) -> Call<'_> {
     Call { op, path, file: None, with: With::Nothing }
 }
 
-fn half(len: usize) -> usize {
-    len.div_ceil(2)
+fn flip(bytes: &mut [u8], index: u64) {
+    let bits = bytes.len() as u64 * 8;
+    let bit = index.checked_rem(bits).unwrap_or(0);
+    let at = usize::try_from(bit / 8).unwrap_or(0);
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= 1 << (bit % 8);
+    }
 }

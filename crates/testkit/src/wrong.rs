@@ -1,7 +1,10 @@
 use std::{
     collections::BTreeSet,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use keepstone_storage::{Error, Files, MemFiles, Op};
@@ -82,5 +85,29 @@ impl Tap for SyncAfterRename {
             inner.open(to)?.sync_all()?;
         }
         Ok(())
+    }
+}
+
+/// A disk on which one write fails and answers success: what a writer that ignores ENOSPC would see.
+#[derive(Debug)]
+pub struct IgnoredFailure {
+    at: u64,
+    writes: AtomicU64,
+}
+
+impl IgnoredFailure {
+    /// Loses write number `at` (from 0) to `inner`.
+    pub fn over(inner: Arc<dyn Files>, at: u64) -> Tapped<Self> {
+        Tapped::new(inner, Self { at, writes: AtomicU64::new(0) })
+    }
+}
+
+impl Tap for IgnoredFailure {
+    fn before(&self, call: &Call<'_>) -> Verdict {
+        if call.op != Op::Write {
+            return Verdict::Run;
+        }
+        let index = self.writes.fetch_add(1, Ordering::SeqCst);
+        if index == self.at { Verdict::Swallow } else { Verdict::Run }
     }
 }

@@ -19,7 +19,7 @@ const RENAMERS: &[&str] = &[
 const FILE_CRATES: &[&str] = &["storage", "cli"];
 
 /// Crates whose source may look at a clock: for the times in a report, never for what is written.
-const CLOCK_CRATES: &[&str] = &["world", "cli"];
+const CLOCK_CRATES: &[&str] = &["world", "cli", "testkit"];
 
 pub(super) fn prints(source: &Source<'_>) -> Vec<Hit> {
     // Clippy holds the same line; here it holds although somebody silences clippy.
