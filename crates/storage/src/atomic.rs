@@ -17,6 +17,21 @@ use temporary::Temporary;
 
 use crate::{Durability, Error, Files};
 
+pub(crate) use temporary::{found, is_named};
+
+/// Makes the directory of `path` exist with a durable name.
+pub(crate) fn enter(files: &dyn Files, path: &Path) -> Result<(), Error> {
+    parents::enter(files, &parents::dir_of(path))
+}
+
+/// Renames a file that is on the disk already within its directory and makes the new name durable.
+///
+/// A crash half-way leaves the file under one of the two names.
+pub(crate) fn move_synced(files: &dyn Files, from: &Path, to: &Path) -> Result<(), Error> {
+    files.rename(from, to)?;
+    files.sync_dir(&parents::dir_of(to))
+}
+
 /// New content for a file, not visible before [`commit`](Writer::commit).
 ///
 /// A write is passed on as it comes, so small ones are worth a `BufWriter`. Dropping it without a
@@ -77,7 +92,13 @@ impl<'a> Writer<'a> {
         Ok(Committed { bytes: len, durability })
     }
 
-    fn append(&mut self, data: &[u8]) -> Result<(), Error> {
+    /// Bytes written so far.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Adds to the new content, as a write does.
+    pub(crate) fn append(&mut self, data: &[u8]) -> Result<(), Error> {
         if self.failed {
             let path = self.path.clone();
             return Err(Error::Poisoned { path });

@@ -56,6 +56,110 @@ pub enum Error {
         /// The path as given.
         path: PathBuf,
     },
+    /// Another writer has the store open.
+    #[error("{}: another writer has it locked; close that one first or open read-only", path.display())]
+    Busy {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The file was written by a version of keepstone that this one does not know.
+    #[error("{}: is of {what} {found}, this build reads up to {known}; update the program", path.display())]
+    Newer {
+        /// The file, which is left as it is.
+        path: PathBuf,
+        /// What is newer: the major version or the required features.
+        what: &'static str,
+        /// What the file says.
+        found: u64,
+        /// What is known here.
+        known: u64,
+    },
+    /// Bytes that were on the disk are not what was written.
+    #[error(
+        "{}: damaged at byte {offset}, good again at {resumed}: the records {first_lsn} to {} are lost; repair copies what is left",
+        path.display(),
+        next_lsn.saturating_sub(1)
+    )]
+    Damaged {
+        /// The segment, which is left as it is.
+        path: PathBuf,
+        /// Where the first bad frame starts.
+        offset: u64,
+        /// Where the next good one starts, or the content ends.
+        resumed: u64,
+        /// The first LSN that is lost.
+        first_lsn: u64,
+        /// The first LSN after the lost ones; equal to `first_lsn` if no record is lost.
+        next_lsn: u64,
+    },
+    /// Both copies of a segment's header are damaged.
+    #[error("{}: both copies of the segment header are damaged; the records are numbered from the segment before; repair writes them anew", path.display())]
+    HeaderDamaged {
+        /// The segment, which is left as it is.
+        path: PathBuf,
+    },
+    /// A segment that the log needs is not there.
+    #[error(
+        "{}: a segment is missing: the records {first_lsn} to {} are lost; put the file back from a backup or repair",
+        path.display(),
+        next_lsn.saturating_sub(1)
+    )]
+    Missing {
+        /// The segment.
+        path: PathBuf,
+        /// The first LSN that is lost.
+        first_lsn: u64,
+        /// The first LSN after the lost ones.
+        next_lsn: u64,
+    },
+    /// The records asked for have been given up.
+    #[error("{}: the log begins at record {start}, {asked} has been given up; read from {start}", path.display())]
+    GivenUp {
+        /// The directory of the log.
+        path: PathBuf,
+        /// What was asked for.
+        asked: u64,
+        /// Where the log begins.
+        start: u64,
+    },
+    /// The writer took a file for something else while it was being read.
+    #[error("{}: was given up by the writer while it was read; open the log again", path.display())]
+    Superseded {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A record is longer than the log allows.
+    #[error("{}: record has {needs} bytes, limit is {allowed}; split it", path.display())]
+    RecordTooLong {
+        /// The directory of the log.
+        path: PathBuf,
+        /// Bytes of the record.
+        needs: u64,
+        /// Bytes that are allowed.
+        allowed: u64,
+    },
+    /// A write to the log failed: these records are not in it, all before them are.
+    #[error("record {first_lsn} and all after it were not written; append them again once the cause is gone")]
+    NotAppended {
+        /// The first record that was not written. Its LSN goes to the next one that is.
+        first_lsn: u64,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// A sync of the log failed, so nothing is known of what was not durable before.
+    #[error("{}: a sync failed and what was written since the last one is in doubt; open the log again", path.display())]
+    LogPoisoned {
+        /// The directory of the log.
+        path: PathBuf,
+    },
+    /// The options contradict themselves or the log.
+    #[error("{}: {what}", path.display())]
+    Options {
+        /// The store that was to be opened.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        what: &'static str,
+    },
     /// An earlier write of this file failed, so it is not published.
     #[error(
         "{}: an earlier write failed, the previous file is unchanged; write it again from the start",
@@ -77,10 +181,14 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Io { source, .. } => kind_of(source.kind()),
-            Self::NotDurable { source, .. } => source.kind(),
-            Self::Limit { .. } => Kind::Limit,
-            Self::NoFileName { .. } | Self::NotAFile { .. } => Kind::Misuse,
-            Self::Poisoned { .. } => Kind::Poisoned,
+            Self::NotDurable { source, .. } | Self::NotAppended { source, .. } => source.kind(),
+            Self::Limit { .. } | Self::RecordTooLong { .. } => Kind::Limit,
+            Self::NoFileName { .. } | Self::NotAFile { .. } | Self::Options { .. } => Kind::Misuse,
+            Self::Poisoned { .. } | Self::LogPoisoned { .. } => Kind::Poisoned,
+            Self::Busy { .. } | Self::Superseded { .. } => Kind::Busy,
+            Self::Newer { .. } => Kind::Newer,
+            Self::Damaged { .. } | Self::HeaderDamaged { .. } | Self::Missing { .. } => Kind::Damaged,
+            Self::GivenUp { .. } => Kind::NotFound,
         }
     }
 
@@ -88,10 +196,8 @@ impl Error {
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match self {
             Self::Io { source, .. } => Some(source.kind()),
-            Self::NotDurable { source, .. } => source.io_kind(),
-            Self::Limit { .. } | Self::NoFileName { .. } | Self::NotAFile { .. } | Self::Poisoned { .. } => {
-                None
-            }
+            Self::NotDurable { source, .. } | Self::NotAppended { source, .. } => source.io_kind(),
+            _ => None,
         }
     }
 }
@@ -128,6 +234,8 @@ pub enum Op {
     SyncAll,
     /// Taking the kernel's lock.
     Lock,
+    /// Starting a thread.
+    Spawn,
 }
 
 impl fmt::Display for Op {
@@ -146,6 +254,7 @@ impl fmt::Display for Op {
             Self::SetMode => "change of mode",
             Self::SyncData | Self::SyncAll => "sync",
             Self::Lock => "lock",
+            Self::Spawn => "start of a thread",
         })
     }
 }

@@ -15,6 +15,12 @@ pub trait Files: Debug + Send + Sync {
     /// [`Error::Io`] if there is no such file or it may not be read.
     fn open(&self, path: &Path) -> Result<Box<dyn File>, Error>;
 
+    /// Opens an existing file for reading and writing.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if there is no such file or it may not be read and written.
+    fn open_rw(&self, path: &Path) -> Result<Box<dyn File>, Error>;
+
     /// Creates a file, for reading and writing, under a name that must be free.
     ///
     /// # Errors
@@ -104,6 +110,20 @@ pub trait File: Debug + Send + Sync {
     /// # Errors
     /// [`Error::Io`], with `Unsupported` where the file system has no locks.
     fn try_lock(&self) -> Result<bool, Error>;
+
+    /// Takes the kernel's shared lock, which excludes only exclusive ones, and answers false at once if
+    /// another handle has that.
+    ///
+    /// # Errors
+    /// [`Error::Io`], with `Unsupported` where the file system has no locks.
+    fn try_lock_shared(&self) -> Result<bool, Error>;
+
+    /// Asks the system to begin writing a range to the disk and to forget it afterwards.
+    ///
+    /// A hint: it makes nothing durable, waits for nothing, and does nothing unless a system has it.
+    fn write_back(&self, offset: u64, len: u64) {
+        let _ = (offset, len);
+    }
 
     /// Reads from `offset` until `buf` is full or the file ends and returns the count.
     ///

@@ -46,6 +46,10 @@ impl Files for MemFiles {
         Ok(MemFile::boxed(inode, path))
     }
 
+    fn open_rw(&self, path: &Path) -> Result<Box<dyn File>, Error> {
+        self.open(path)
+    }
+
     fn create_new(&self, path: &Path) -> Result<Box<dyn File>, Error> {
         let inode = held(&self.tree).create(&Self::resolve(path));
         let inode = inode.map_err(|e| Error::io(Op::CreateNew, path, e))?;
@@ -186,12 +190,12 @@ struct Inode {
 struct State {
     bytes: Vec<u8>,
     mode: u32,
-    locked: bool,
+    locks: Locks,
 }
 
 impl Inode {
     fn new(inode: u64) -> Self {
-        let state = State { bytes: Vec::new(), mode: 0o644, locked: false };
+        let state = State { bytes: Vec::new(), mode: 0o644, locks: Locks::default() };
         Self { id: FileId { device: 0, inode }, state: Mutex::new(state) }
     }
 
@@ -205,21 +209,56 @@ impl Inode {
 struct MemFile {
     inode: Arc<Inode>,
     path: PathBuf,
-    /// Whether this handle is the one that has the lock.
-    locks: Mutex<bool>,
+    /// What this handle has of the file's locks.
+    lock: Mutex<Lock>,
 }
 
 impl MemFile {
     fn boxed(inode: Arc<Inode>, path: &Path) -> Box<dyn File> {
-        Box::new(Self { inode, path: path.to_owned(), locks: Mutex::new(false) })
+        Box::new(Self { inode, path: path.to_owned(), lock: Mutex::new(Lock::None) })
+    }
+}
+
+/// The handles that have a file locked.
+#[derive(Debug, Default)]
+struct Locks {
+    shared: usize,
+    exclusive: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    None,
+    Shared,
+    Exclusive,
+}
+
+impl MemFile {
+    /// Gives up this handle's lock for another, or answers false and keeps it.
+    fn swap_lock(&self, wanted: Lock) -> bool {
+        let mut mine = held(&self.lock);
+        let locks = &mut held(&self.inode.state).locks;
+        let others = Locks {
+            shared: locks.shared - usize::from(*mine == Lock::Shared),
+            exclusive: locks.exclusive && *mine != Lock::Exclusive,
+        };
+        let free = match wanted {
+            Lock::None => true,
+            Lock::Shared => !others.exclusive,
+            Lock::Exclusive => !others.exclusive && others.shared == 0,
+        };
+        if free {
+            *mine = wanted;
+            locks.shared = others.shared + usize::from(wanted == Lock::Shared);
+            locks.exclusive = others.exclusive || wanted == Lock::Exclusive;
+        }
+        free
     }
 }
 
 impl Drop for MemFile {
     fn drop(&mut self) {
-        if *held(&self.locks) {
-            held(&self.inode.state).locked = false;
-        }
+        self.swap_lock(Lock::None);
     }
 }
 
@@ -274,13 +313,11 @@ impl File for MemFile {
     }
 
     fn try_lock(&self) -> Result<bool, Error> {
-        let mut mine = held(&self.locks);
-        let mut state = held(&self.inode.state);
-        if *mine || !state.locked {
-            state.locked = true;
-            *mine = true;
-        }
-        Ok(*mine)
+        Ok(self.swap_lock(Lock::Exclusive))
+    }
+
+    fn try_lock_shared(&self) -> Result<bool, Error> {
+        Ok(self.swap_lock(Lock::Shared))
     }
 }
 

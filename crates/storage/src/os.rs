@@ -22,6 +22,13 @@ impl Files for OsFiles {
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is Files")]
+    fn open_rw(&self, path: &Path) -> Result<Box<dyn File>, Error> {
+        let file = fs::OpenOptions::new().read(true).write(true).open(path);
+        let file = file.map_err(|e| Error::io(Op::Open, path, e))?;
+        Ok(OsFile::boxed(file, path))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is Files")]
     fn create_new(&self, path: &Path) -> Result<Box<dyn File>, Error> {
         let file = fs::File::create_new(path).map_err(|e| Error::io(Op::CreateNew, path, e))?;
         Ok(OsFile::boxed(file, path))
@@ -72,6 +79,14 @@ impl OsFile {
     fn named<T>(&self, op: Op, answer: io::Result<T>) -> Result<T, Error> {
         answer.map_err(|e| Error::io(op, &self.path, e))
     }
+
+    fn locked(&self, answer: Result<(), fs::TryLockError>) -> Result<bool, Error> {
+        match answer {
+            Ok(()) => Ok(true),
+            Err(fs::TryLockError::WouldBlock) => Ok(false),
+            Err(fs::TryLockError::Error(e)) => self.named(Op::Lock, Err(e)),
+        }
+    }
 }
 
 impl File for OsFile {
@@ -105,11 +120,11 @@ impl File for OsFile {
     }
 
     fn try_lock(&self) -> Result<bool, Error> {
-        match self.file.try_lock() {
-            Ok(()) => Ok(true),
-            Err(fs::TryLockError::WouldBlock) => Ok(false),
-            Err(fs::TryLockError::Error(e)) => self.named(Op::Lock, Err(e)),
-        }
+        self.locked(self.file.try_lock())
+    }
+
+    fn try_lock_shared(&self) -> Result<bool, Error> {
+        self.locked(self.file.try_lock_shared())
     }
 }
 

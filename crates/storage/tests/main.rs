@@ -7,3 +7,4 @@ mod crash;
 mod faults;
 mod support;
 mod temporaries;
+mod wal;

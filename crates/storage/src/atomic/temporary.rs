@@ -131,7 +131,7 @@ impl Published<'_> {
 }
 
 /// Whether `path` stands for the open `file`, and not for nothing or another file.
-pub(super) fn is_named(files: &dyn Files, file: &dyn File, path: &Path) -> Result<bool, Error> {
+pub(crate) fn is_named(files: &dyn Files, file: &dyn File, path: &Path) -> Result<bool, Error> {
     let own = file.metadata()?;
     Ok(found(files.metadata(path))?.is_some_and(|named| named.id == own.id))
 }
@@ -149,7 +149,7 @@ pub(super) fn is_temporary(name: &OsStr) -> bool {
 }
 
 /// Turns a missing file into `None`.
-pub(super) fn found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+pub(crate) fn found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(err) if err.io_kind() == Some(ErrorKind::NotFound) => Ok(None),

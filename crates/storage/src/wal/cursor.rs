@@ -1,0 +1,161 @@
+//! From frame to frame through one segment, in a window of fixed size.
+
+use std::sync::Arc;
+
+use super::{
+    frame::{HEAD_LEN, Head, PAYLOAD_LEN_MAX},
+    segment::Segment,
+};
+use crate::Error;
+
+/// What is read at once.
+const READ_LEN: usize = 1 << 20;
+/// The window: a longest frame cut short, and what is read behind it.
+const WINDOW_LEN: usize = READ_LEN + HEAD_LEN + PAYLOAD_LEN_MAX;
+/// Below this no frame starts.
+const STEP: u64 = 8;
+
+/// The window that cursors pass on, so that one reader takes memory once.
+#[derive(Debug, Default)]
+pub(super) struct Window(Vec<u8>);
+
+/// A position in a segment.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    segment: Arc<Segment>,
+    /// Where the next frame starts.
+    at: u64,
+    /// Where frames must end.
+    end: u64,
+    window: Window,
+    /// Where in the segment the window starts, and how much of it is filled.
+    base: u64,
+    filled: usize,
+}
+
+impl Cursor {
+    pub(super) fn new(segment: Arc<Segment>, from: u64, end: u64, window: Window) -> Self {
+        let end = end.min(segment.frames_end());
+        Self { segment, at: from, end, window, base: from, filled: 0 }
+    }
+
+    /// Gives the window back, for the next cursor.
+    pub(super) fn into_window(self) -> Window {
+        self.window
+    }
+
+    pub(super) fn at(&self) -> u64 {
+        self.at
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The valid frame that starts here, if one does, with where its payload stands in the window.
+    pub(super) fn frame(&mut self) -> Result<Option<Found>, Error> {
+        let Some(head) = self.head()? else { return Ok(None) };
+        let body_len = head.body_len();
+        let frame_len = (HEAD_LEN + body_len) as u64;
+        if frame_len > self.end - self.at || !self.fill(HEAD_LEN + body_len)? {
+            return Ok(None);
+        }
+        let body_at = self.index() + HEAD_LEN;
+        let body = self.window.0.get(body_at..body_at + body_len).unwrap_or_default();
+        if !head.holds(body) {
+            return Ok(None);
+        }
+        Ok(Some(Found { head, payload_at: body_at, offset: self.at, end: self.at + frame_len }))
+    }
+
+    /// The payload of the frame found last.
+    pub(super) fn payload(&self, found: &Found) -> &[u8] {
+        self.window.0.get(found.payload_at..found.payload_at + found.head.payload_len).unwrap_or_default()
+    }
+
+    /// Goes on to where the next frame starts.
+    pub(super) fn advance(&mut self, to: u64) {
+        self.at = to;
+    }
+
+    /// Looks for the next place, after this one, where a valid frame starts, and goes there; else to the end.
+    pub(super) fn resume(&mut self) -> Result<Option<Found>, Error> {
+        self.at += STEP;
+        while self.at + HEAD_LEN as u64 <= self.end {
+            if let Some(found) = self.frame()? {
+                return Ok(Some(found));
+            }
+            self.at += STEP;
+            self.skip_zeros()?;
+        }
+        self.at = self.end;
+        Ok(None)
+    }
+
+    /// Passes over zeros, in which no frame starts, as fast as memory is read.
+    fn skip_zeros(&mut self) -> Result<(), Error> {
+        while self.at + HEAD_LEN as u64 <= self.end && self.fill(HEAD_LEN)? {
+            let window = self.window.0.get(self.index()..self.filled).unwrap_or_default();
+            let (words, _) = window.as_chunks::<8>();
+            let zeros = words.iter().take_while(|&&word| word == [0; 8]).count() as u64;
+            // The kind stands in the first eight bytes, so a frame starts with some that are not all zero.
+            self.at += zeros * STEP;
+            if zeros < words.len() as u64 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn head(&mut self) -> Result<Option<Head>, Error> {
+        if self.end.saturating_sub(self.at) < HEAD_LEN as u64 || !self.fill(HEAD_LEN)? {
+            return Ok(None);
+        }
+        let head = self.window.0.get(self.index()..).and_then(|rest| rest.first_chunk());
+        Ok(head.and_then(|head| Head::decode(head, self.segment.seeds.at(self.at))))
+    }
+
+    /// Where in the window the next frame starts.
+    fn index(&self) -> usize {
+        usize::try_from(self.at - self.base).unwrap_or(usize::MAX).min(self.filled)
+    }
+
+    /// Has `len` bytes from here in the window; false if the file ends before.
+    fn fill(&mut self, len: usize) -> Result<bool, Error> {
+        if self.at - self.base > self.filled as u64 {
+            (self.base, self.filled) = (self.at, 0);
+        }
+        if self.filled - self.index() >= len {
+            return Ok(true);
+        }
+        let window = &mut self.window.0;
+        let rest = usize::try_from(self.end - self.base).unwrap_or(WINDOW_LEN).min(WINDOW_LEN);
+        if window.len() < rest {
+            window.resize(rest, 0);
+        }
+        let index = usize::try_from(self.at - self.base).unwrap_or(usize::MAX).min(self.filled);
+        window.copy_within(index..self.filled, 0);
+        self.filled -= index;
+        self.base = self.at;
+        while self.filled < len {
+            let wanted =
+                usize::try_from(self.end - self.base).unwrap_or(usize::MAX).min(self.filled + READ_LEN);
+            let room = window.get_mut(self.filled..wanted).unwrap_or_default();
+            let count = self.segment.file.read_full_at(room, self.base + self.filled as u64)?;
+            if count == 0 {
+                return Ok(false);
+            }
+            self.filled += count;
+        }
+        Ok(true)
+    }
+}
+
+/// A valid frame.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    pub(super) head: Head,
+    payload_at: usize,
+    pub(super) offset: u64,
+    pub(super) end: u64,
+}
