@@ -22,6 +22,7 @@ chapters! {
     QuickStart = "quick-start.md",
     Formats = "formats.md",
     Components = "components.md",
+    WriteAheadLog = "write-ahead-log.md",
     Performance = "performance.md",
     Errors = "errors.md",
     Troubleshooting = "troubleshooting.md",
@@ -44,6 +45,8 @@ mod tests {
         include_str!("../../crates/ecs-persist/src/error.rs"),
         include_str!("../../crates/format/src/error.rs"),
         include_str!("../../crates/storage/src/error.rs"),
+        include_str!("../../crates/storage/src/wal.rs"),
+        include_str!("../../crates/storage/src/wal/chain.rs"),
         include_str!("../../crates/value/src/error.rs"),
         include_str!("../../crates/world/src/error.rs"),
     ];

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::crates::{Member, Workspace, root};
 use crate::step::{Step, timed};
 use crate::tidy;
+use crate::torture;
 
 const WASM: &str = "wasm32-unknown-unknown";
 
@@ -34,6 +35,8 @@ fn all(tests: bool) -> Result<()> {
     docs(&workspace.members).run()?;
     alone(&workspace.members).iter().try_for_each(Step::run)?;
     wasm()?;
+    interleavings(&workspace).run()?;
+    torture::run(&[])?;
     if tests {
         Step::cargo("tests", &["test", "--workspace"]).run()?;
     }
@@ -64,6 +67,14 @@ fn alone(members: &[Member]) -> Vec<Step> {
         }
     }
     steps
+}
+
+/// The threads of the log in random interleavings, in a build of its own: the flag reaches every crate.
+fn interleavings(workspace: &Workspace) -> Step {
+    let target = workspace.target.join("interleavings").to_string_lossy().into_owned();
+    let args =
+        ["test", "--package", "keepstone-storage", "--test", "main", "--target-dir", &target, "interleave"];
+    Step::cargo("interleavings", &args).env("RUSTFLAGS", "--cfg keepstone_shuttle")
 }
 
 fn wasm() -> Result<()> {

@@ -17,6 +17,7 @@ mod rules;
 mod sources;
 mod step;
 mod tidy;
+mod torture;
 
 use std::env;
 use std::process::ExitCode;
@@ -32,7 +33,10 @@ usage: cargo xtask <verb>
   bench [FILTER] [--rivals]  the ratio harness and the criterion targets, optionally the rivals
   crash [--seconds N] [--seed S]
                              the crash sweeps with raised caps; each test of random histories goes on
-                             for N seconds (60) from seed S (a random one)";
+                             for N seconds (60) from seed S (a random one)
+  torture [--kills N] [--seed S]
+                             a log on a real file system: its writer killed, its system calls refused
+                             (by strace), its disk full (in a mounted image)";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -54,6 +58,7 @@ fn run(args: &[String]) -> Result<()> {
         "tidy" => tidy::run(rest),
         "bench" => bench::run(rest),
         "crash" => crash::run(rest),
+        "torture" => torture::run(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(())

@@ -33,10 +33,10 @@ pub(crate) enum Verb {
     /// Say what a file is: kind, version, metadata, schema, counts and sizes
     ///
     /// The format is told from the first bytes, not from the name. Of a .keep file only header, footer, schema and tables are
-    /// read, however large it is; `verify` checks the rest. Saves of aw-save (.awsv) and worlds of PECS (.pecs) are read whole.
+    /// read, however large it is; `verify` checks the rest. Of a write-ahead log (a directory, or one segment of it) headers and the newest segment are read. Saves of aw-save (.awsv) and worlds of PECS (.pecs) are read whole.
     #[command(after_help = EXIT_CODES)]
     Inspect {
-        /// The file
+        /// The file, or the directory of a log
         path: PathBuf,
     },
     /// Check every checksum of a file and say where it is damaged
@@ -45,29 +45,84 @@ pub(crate) enum Verb {
     /// aw-save (.awsv) and of worlds of PECS (.pecs) is decoded as well.
     #[command(after_help = EXIT_CODES)]
     Verify {
-        /// The file
+        /// The file, or the directory of a log
         path: PathBuf,
     },
-    /// Save what is left of a damaged container into a new one
+    /// Save what is left of a damaged container or write-ahead log into a new one
     ///
     /// Every chunk whose checksum holds counts, wherever the damage is. Sections that are complete are kept. Of a world, columns that are
     /// complete and consistent are kept; entities stay, without the components that are lost. What was lost is listed.
+    /// Of a log, all records that verify are copied in their order, and are numbered anew; a repair that was stopped leaves a part of them in OUT.
     /// OUT is on the disk when this returns, and PATH is left as it is.
     #[command(after_help = REPAIR_EXIT_CODES)]
     Repair(RepairArgs),
     /// Write a file anew as a keepstone container
     ///
     /// IN may be a save of aw-save (.awsv), which becomes a save with a section for each part of it; a world of PECS (.pecs),
-    /// which becomes a world; or a container (.keep), which is copied, with another codec if one is named. OUT is
+    /// which becomes a world; a write-ahead log of EdgeVec, which becomes a log, in a new directory OUT; or a container (.keep), which is copied, with another codec if one is named. OUT is
     /// on the disk when this returns. If it was there it is replaced in one step, and stays as it was when anything fails.
     #[command(after_help = EXIT_CODES)]
     Convert(ConvertArgs),
+    /// Append to a write-ahead log, print its records, check it
+    Wal {
+        #[command(subcommand)]
+        verb: WalVerb,
+    },
     /// Build a world of bevy_ecs, save it durably, load it, check that both are equal, and print what it took
     ///
     /// Each time is a median, and stands beside a floor: the least that the machine takes for the same bytes, measured in turns
     /// with it in the same run.
     #[command(after_help = EXIT_CODES)]
     Demo(DemoArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WalVerb {
+    /// Append one record for each line of standard input
+    ///
+    /// A record is the bytes of the line without the newline. With `durable` each record is on the disk before `ACK <lsn>` is
+    /// printed. With `buffered` each is answered with `LSN <lsn>`, and `ACK <lsn>` follows once, when all of them are on the disk.
+    /// Directory and log are made if they are missing.
+    #[command(after_help = EXIT_CODES)]
+    Append(AppendArgs),
+    /// Print the records of a log, each with a newline behind it; changes nothing
+    ///
+    /// Damaged records are passed over, and said on standard error. With --json records that are not UTF-8 are hexadecimal.
+    #[command(after_help = EXIT_CODES)]
+    Cat(CatArgs),
+    /// Check every checksum of a log and say where it is damaged and which records are lost; changes nothing
+    ///
+    /// What an unfinished write left at the end of the newest segment is no damage.
+    #[command(after_help = EXIT_CODES)]
+    Verify {
+        /// The directory of the log
+        dir: PathBuf,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AppendArgs {
+    /// The directory of the log
+    pub(crate) dir: PathBuf,
+    /// When records are made durable: one by one, or all together at the end of the input
+    #[arg(long, value_enum, default_value_t = DurabilityName::Durable)]
+    pub(crate) durability: DurabilityName,
+}
+
+/// A durability as it is called on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DurabilityName {
+    Durable,
+    Buffered,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CatArgs {
+    /// The directory of the log
+    pub(crate) dir: PathBuf,
+    /// The first record that is printed; without it the first that there is
+    #[arg(long, value_name = "LSN", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) from: Option<u64>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -82,9 +137,9 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RepairArgs {
-    /// The damaged container
+    /// The damaged container, log directory or log segment
     pub(crate) path: PathBuf,
-    /// The file that is written; not the damaged one
+    /// The file that is written; not the damaged one. Of a log, the directory, which must not be there yet
     #[arg(long, value_name = "OUT")]
     pub(crate) out: PathBuf,
 }

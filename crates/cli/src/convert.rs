@@ -1,6 +1,7 @@
 //! A file of one format written anew as a keepstone container.
 
 mod awsv;
+mod edgevec;
 mod keep;
 mod pecs;
 
@@ -41,6 +42,10 @@ pub(crate) struct Converted {
     sections: u32,
     /// Entities of a world.
     entities: Option<u64>,
+    /// Records of a log.
+    records: Option<u64>,
+    /// Places of a log that is damaged; all other entries of it were converted.
+    damage_count: u64,
     warnings: Vec<String>,
 }
 
@@ -52,6 +57,8 @@ struct Written {
     bytes_in: u64,
     sections: u32,
     entities: Option<u64>,
+    records: Option<u64>,
+    damage_count: u64,
     warnings: Vec<String>,
 }
 
@@ -59,6 +66,16 @@ struct Written {
 pub(crate) fn run(args: &ConvertArgs, progress: &Progress) -> Result<Converted, Error> {
     if args.to != Target::Keep {
         return Err(Error::TargetNotBuilt { target: args.to.name() });
+    }
+    if crate::log::find(&args.input)?.is_some() {
+        return Err(Error::IsLog { path: args.input.clone() });
+    }
+    if let Some(bytes) = crate::edgevec::find(&args.input)? {
+        if args.codec.is_some() {
+            return Err(Error::NoCodec { path: args.input.clone() });
+        }
+        let (written, bytes_out) = edgevec::convert(&args.input, &bytes, &args.out)?;
+        return Ok(Converted::new(args, "edgevec-wal", written, bytes_out));
     }
     let (source, format) = Source::open(&args.input, progress)?;
     refuse_same(&args.input, &args.out)?;
@@ -69,22 +86,31 @@ pub(crate) fn run(args: &ConvertArgs, progress: &Progress) -> Result<Converted, 
         Format::Pecs => pecs::convert(&args.input, &args.out, codec.unwrap_or_default())?,
         format => return Err(Error::NotBuilt { path: args.input.clone(), format }),
     };
-    Ok(Converted {
-        name: args.input.display().to_string(),
-        out: args.out.display().to_string(),
-        format: match format {
-            Format::AwSave => "awsv",
-            Format::Pecs => "pecs",
-            _ => "keep",
-        },
-        kind: written.kind,
-        codec: written.codec.map(Codec::name),
-        bytes: written.bytes_in,
-        bytes_out,
-        sections: written.sections,
-        entities: written.entities,
-        warnings: written.warnings,
-    })
+    let format = match format {
+        Format::AwSave => "awsv",
+        Format::Pecs => "pecs",
+        _ => "keep",
+    };
+    Ok(Converted::new(args, format, written, bytes_out))
+}
+
+impl Converted {
+    fn new(args: &ConvertArgs, format: &'static str, written: Written, bytes_out: u64) -> Self {
+        Self {
+            name: args.input.display().to_string(),
+            out: args.out.display().to_string(),
+            format,
+            kind: written.kind,
+            codec: written.codec.map(Codec::name),
+            bytes: written.bytes_in,
+            bytes_out,
+            sections: written.sections,
+            entities: written.entities,
+            records: written.records,
+            damage_count: written.damage_count,
+            warnings: written.warnings,
+        }
+    }
 }
 
 /// Refuses to replace what is read, by whatever names, and what is no file.
@@ -122,7 +148,7 @@ pub(crate) fn replace<T>(
 
 impl Report for Converted {
     fn exit(&self) -> Exit {
-        Exit::Good
+        if self.damage_count > 0 { Exit::Bad } else { Exit::Good }
     }
 
     fn warnings(&self) -> &[String] {
@@ -133,6 +159,18 @@ impl Report for Converted {
 impl fmt::Display for Converted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} -> {}", Shown(&self.name), Shown(&self.out))?;
+        if let Some(records) = self.records {
+            let (bytes, bytes_out) = (count(self.bytes), count(self.bytes_out));
+            writeln!(
+                f,
+                "  log of EdgeVec, {bytes} bytes -> log, {bytes_out} bytes, {}",
+                plural(records, "record")
+            )?;
+            return match self.damage_count {
+                0 => Ok(()),
+                places => writeln!(f, "  damaged in {}: what was in them is lost", plural(places, "place")),
+            };
+        }
         let entities = self.entities.map(|entities| format!(", {}", plural(entities, "entity")));
         writeln!(
             f,

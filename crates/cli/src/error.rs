@@ -1,5 +1,5 @@
 use std::{
-    error,
+    error, io,
     path::{Path, PathBuf},
 };
 
@@ -37,7 +37,7 @@ pub(crate) enum Error {
     #[error("{}: {} found; reading these is not built yet", path.display(), format.name())]
     NotBuilt { path: PathBuf, format: Format },
 
-    #[error("{}: is a directory; name a file in it", path.display())]
+    #[error("{}: is a directory without a write-ahead log; name a file in it", path.display())]
     Directory { path: PathBuf },
 
     #[error("{}: is neither a file nor a directory", path.display())]
@@ -48,6 +48,31 @@ pub(crate) enum Error {
 
     #[error("{}: {} found; only keepstone containers are repaired", path.display(), format.name())]
     NotRepaired { path: PathBuf, format: Format },
+
+    #[error("{}: holds no write-ahead log; name its directory or a segment of it", path.display())]
+    NoLog { path: PathBuf },
+
+    #[error("{}: becomes a log, which has no codec; leave --codec out", path.display())]
+    NoCodec { path: PathBuf },
+
+    #[error("{}: is a write-ahead log, which has no other format; repair copies it", path.display())]
+    IsLog { path: PathBuf },
+
+    #[error("{}: is there already; name a directory that is not", path.display())]
+    OutExists { path: PathBuf },
+
+    #[error("{}: is inside of the log that is read; name a directory elsewhere", path.display())]
+    OutInside { path: PathBuf },
+
+    /// Appending failed half-way; what is in the log by then matters as much.
+    #[error("{}: {}; appending stopped", path.display(), acknowledged(*acked))]
+    AppendStopped { path: PathBuf, acked: Option<u64>, source: Box<Error> },
+
+    #[error("standard input")]
+    Stdin { source: io::Error },
+
+    #[error("standard output")]
+    Stdout { source: io::Error },
 
     #[error("{}: nothing of it is left that could be saved", path.display())]
     NothingLeft { path: PathBuf },
@@ -78,11 +103,18 @@ impl Error {
             Self::World { source, .. } | Self::Capture { source } => source.kind(),
             Self::Foreign { source, .. } => source.kind(),
             Self::UnknownFormat { .. } | Self::NothingLeft { .. } => Kind::Damaged,
+            Self::NoLog { .. } => Kind::NotFound,
+            Self::AppendStopped { source, .. } => source.kind(),
+            Self::Stdin { .. } | Self::Stdout { .. } => Kind::Io,
             Self::NotBuilt { .. }
             | Self::Directory { .. }
             | Self::NotAFile { .. }
             | Self::NotRepaired { .. }
             | Self::SameFile { .. }
+            | Self::OutExists { .. }
+            | Self::IsLog { .. }
+            | Self::NoCodec { .. }
+            | Self::OutInside { .. }
             | Self::TargetNotBuilt { .. } => Kind::Misuse,
         }
     }
@@ -90,6 +122,13 @@ impl Error {
     /// The message with those of all causes that it doesn't repeat already.
     pub(crate) fn message(&self) -> String {
         with_causes(self)
+    }
+}
+
+fn acknowledged(acked: Option<u64>) -> String {
+    match acked {
+        Some(lsn) => format!("all records up to {lsn} are durable"),
+        None => "no record is known to be durable".to_owned(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a file is, without reading more of it than that takes.
 
 mod awsv;
+mod edgevec;
 mod keep;
+mod log;
 mod metadata;
 mod pecs;
 mod sections;
@@ -37,10 +39,20 @@ enum Contents {
     Keep(Box<keep::Container>),
     Awsv(Box<awsv::Save>),
     Pecs(Box<pecs::World>),
+    Log(Box<log::Log>),
+    #[serde(rename = "edgevec-wal")]
+    EdgeVec(Box<edgevec::Log>),
 }
 
 /// Says what the file at `path` is.
 pub(crate) fn run(path: &Path, progress: &Progress) -> Result<Inspected, Error> {
+    let inspected = |contents| Inspected { name: path.display().to_string(), contents };
+    if let Some(found) = crate::log::find(path)? {
+        return Ok(inspected(Contents::Log(Box::new(log::inspect(&found)?))));
+    }
+    if let Some(bytes) = crate::edgevec::find(path)? {
+        return Ok(inspected(Contents::EdgeVec(Box::new(edgevec::inspect(path, &bytes)?))));
+    }
     let (source, format) = Source::open(path, progress)?;
     let contents = match format {
         Format::Keep => Contents::Keep(Box::new(keep::inspect(path, source)?)),
@@ -48,7 +60,7 @@ pub(crate) fn run(path: &Path, progress: &Progress) -> Result<Inspected, Error> 
         Format::Pecs => Contents::Pecs(Box::new(pecs::inspect(path)?)),
         format => return Err(Error::NotBuilt { path: path.to_owned(), format }),
     };
-    Ok(Inspected { name: path.display().to_string(), contents })
+    Ok(inspected(contents))
 }
 
 impl Report for Inspected {
@@ -64,6 +76,8 @@ impl fmt::Display for Inspected {
             Contents::Keep(container) => write!(f, "{container}"),
             Contents::Awsv(save) => write!(f, "{save}"),
             Contents::Pecs(world) => write!(f, "{world}"),
+            Contents::Log(log) => write!(f, "{log}"),
+            Contents::EdgeVec(log) => write!(f, "{log}"),
         }
     }
 }

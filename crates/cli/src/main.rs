@@ -6,14 +6,17 @@
 mod args;
 mod convert;
 mod demo;
+mod edgevec;
 mod error;
 mod inspect;
+mod log;
 mod output;
 mod progress;
 mod repair;
 mod source;
 mod text;
 mod verify;
+mod wal;
 
 use std::process::ExitCode;
 
@@ -41,12 +44,12 @@ fn run(args: &Args) -> Exit {
             output.finish("inspect", Some(path), result)
         }
         Verb::Verify { path } => {
-            let result = verify::run(path, &progress);
+            let result = verify::run_any(path, &progress);
             progress.clear();
             output.finish("verify", Some(path), result)
         }
         Verb::Repair(options) => {
-            let result = repair::run(options, &progress);
+            let result = repair::run_any(options, &progress);
             progress.clear();
             output.finish("repair", Some(&options.path), result)
         }
@@ -55,6 +58,7 @@ fn run(args: &Args) -> Exit {
             progress.clear();
             output.finish("convert", Some(&options.input), result)
         }
+        Verb::Wal { verb } => wal::run(verb, output, &progress),
         Verb::Demo(options) => {
             let result = demo::run(options, &progress);
             progress.clear();

@@ -1,6 +1,7 @@
 //! What is left of a damaged container, as a container that loads.
 
 mod found;
+mod log;
 mod lost;
 mod world;
 
@@ -63,8 +64,24 @@ struct Written {
     lost: Vec<Lost>,
 }
 
+/// What `repair` made of what it was asked for.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Mended {
+    Container(Repaired),
+    Log(log::Repaired),
+}
+
+/// Writes all that verifies of what is at `args.path` to `args.out`.
+pub(crate) fn run_any(args: &RepairArgs, progress: &Progress) -> Result<Mended, Error> {
+    match crate::log::find(&args.path)? {
+        Some(found) => log::run(&args.path, &found, &args.out, progress).map(Mended::Log),
+        None => run(args, progress).map(Mended::Container),
+    }
+}
+
 /// Writes all that verifies of the container at `args.path` to `args.out`.
-pub(crate) fn run(args: &RepairArgs, progress: &Progress) -> Result<Repaired, Error> {
+fn run(args: &RepairArgs, progress: &Progress) -> Result<Repaired, Error> {
     let path = &args.path;
     let keep = |source| Error::Keep { path: path.clone(), source };
     let (source, first) = Source::open_any(path, progress)?;
@@ -214,6 +231,24 @@ fn write<'f>(
 fn blame(path: &Path, out: &Path, source: format::Error) -> Error {
     let path = if matches!(source, format::Error::Io { op: WRITING, .. }) { out } else { path };
     Error::Keep { path: path.to_owned(), source }
+}
+
+impl Report for Mended {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Container(repaired) => repaired.exit(),
+            Self::Log(repaired) => repaired.exit(),
+        }
+    }
+}
+
+impl fmt::Display for Mended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Container(repaired) => repaired.fmt(f),
+            Self::Log(repaired) => repaired.fmt(f),
+        }
+    }
 }
 
 impl Report for Repaired {

@@ -20,6 +20,15 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+/// Bytes as hexadecimal digits, lower case.
+pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// Writes a number with its thousands apart.
 pub(crate) fn count(number: impl Into<u64>) -> String {
     let digits = number.into().to_string();

@@ -2,7 +2,9 @@
 
 pub(crate) mod awsv;
 mod damage;
+mod edgevec;
 pub(crate) mod keep;
+pub(crate) mod log;
 pub(crate) mod pecs;
 
 use std::{fmt, path::Path};
@@ -36,6 +38,14 @@ pub(crate) struct Verified {
     warnings: Vec<String>,
 }
 
+/// What `verify` found of what it was asked about.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Checked {
+    File(Verified),
+    Log(log::Verified),
+}
+
 /// Checks the file at `path`.
 pub(crate) fn run(path: &Path, progress: &Progress) -> Result<Verified, Error> {
     let (source, format) = Source::open(path, progress)?;
@@ -45,6 +55,17 @@ pub(crate) fn run(path: &Path, progress: &Progress) -> Result<Verified, Error> {
         Format::Pecs => pecs::verify(path),
         format => Err(Error::NotBuilt { path: path.to_owned(), format }),
     }
+}
+
+/// Checks what is at `path`, a file or a log.
+pub(crate) fn run_any(path: &Path, progress: &Progress) -> Result<Checked, Error> {
+    if let Some(found) = crate::log::find(path)? {
+        return Ok(Checked::Log(log::verify(path, &found, progress)?));
+    }
+    if let Some(bytes) = crate::edgevec::find(path)? {
+        return edgevec::verify(path, &bytes).map(Checked::File);
+    }
+    run(path, progress).map(Checked::File)
 }
 
 impl Verified {
@@ -78,6 +99,24 @@ impl Report for Verified {
             false => Exit::Bad,
             true if self.undecoded > 0 => Exit::Failed,
             true => Exit::Good,
+        }
+    }
+}
+
+impl Report for Checked {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::File(verified) => verified.exit(),
+            Self::Log(verified) => verified.exit(),
+        }
+    }
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(verified) => verified.fmt(f),
+            Self::Log(verified) => verified.fmt(f),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use keepstone::storage::{Durability, Wal, WalOptions};
 use tempfile::TempDir;
 
 use crate::support::{asset, command, fixture};
@@ -39,6 +40,23 @@ fn worlds_of_pecs_are_converted_as_the_guide_says() {
     let name = "11_format_structs_components.pecs";
     fs::copy(fixture(name), dir.path().join(name)).unwrap();
     check("from-pecs.md", &dir, &[0, 0, 0]);
+}
+
+#[test]
+fn damaged_logs_are_repaired_as_the_guide_says() {
+    let dir = TempDir::new().unwrap();
+    let log = dir.path().join("index/wal");
+    let writer = Wal::open(&log, WalOptions::default()).unwrap();
+    for record in [b"record 1", b"record 2", b"record 3"] {
+        writer.append(record, Durability::Durable).unwrap();
+    }
+    writer.close().unwrap();
+    let segment = log.join("0000000000000001.wal");
+    let mut bytes = fs::read(&segment).unwrap();
+    let at = bytes.windows(8).position(|window| window == b"record 2").unwrap();
+    bytes[at] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    check("write-ahead-log.md", &dir, &[1, 1, 1, 0]);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use std::{
     fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     sync::OnceLock,
 };
 
@@ -47,6 +48,17 @@ pub(crate) fn command() -> Command {
 /// Runs the command to its end.
 pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Answer {
     Answer::new(command().args(args).output().unwrap())
+}
+
+/// Runs the command to its end with these bytes on standard input.
+pub(crate) fn run_with(args: &[&str], input: &[u8]) -> Answer {
+    let mut command = command();
+    let command = command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A command that refuses its arguments reads nothing.
+    let written = child.stdin.take().unwrap().write_all(input);
+    assert!(written.is_ok() || written.unwrap_err().kind() == io::ErrorKind::BrokenPipe);
+    Answer::new(child.wait_with_output().unwrap())
 }
 
 /// Runs a verb on a file.

@@ -11,6 +11,7 @@
 //! | [`awsv`] | `.awsv` saves of aw-save (AstraWeave) | 1 and 2, uncompressed or LZ4 |
 //! | [`awsv`] | `.keep` files made from those | 1 |
 //! | [`pecs`] | `.pecs` worlds of PECS | 1, binary |
+//! | [`edgevec`] | write-ahead logs of EdgeVec | those of 0.9 |
 //!
 //! # Example
 //!
@@ -44,6 +45,7 @@
 //! - `lz4` (default): LZ4-compressed `.awsv` files, which is every file that aw-save writes.
 
 pub mod awsv;
+pub mod edgevec;
 mod error;
 mod header;
 pub mod pecs;

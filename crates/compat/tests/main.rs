@@ -7,4 +7,5 @@
 
 mod awsv;
 mod corpus;
+mod edgevec;
 mod pecs;

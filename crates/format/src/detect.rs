@@ -12,6 +12,8 @@ pub enum Format {
     Pecs,
     /// A snapshot of EdgeVec (`EVEC`).
     EdgeVec,
+    /// A segment of a keepstone write-ahead log.
+    LogSegment,
 }
 
 impl Format {
@@ -22,6 +24,7 @@ impl Format {
             Self::AwSave => "aw-save file",
             Self::Pecs => "PECS world",
             Self::EdgeVec => "EdgeVec snapshot",
+            Self::LogSegment => "keepstone log segment",
         }
     }
 }
@@ -32,12 +35,14 @@ impl Format {
 /// use keepstone_format::{Format, detect};
 ///
 /// assert_eq!(detect(b"\x89KEEP\r\n\x1a"), Some(Format::Keep));
+/// assert_eq!(detect(b"\x89KLOG\r\n\x1a"), Some(Format::LogSegment));
 /// assert_eq!(detect(b"ASVS\x02\x00"), Some(Format::AwSave));
 /// assert_eq!(detect(b"%PDF-1.7"), None);
 /// ```
 pub fn detect(first_bytes: &[u8]) -> Option<Format> {
-    let magics: [(&[u8], Format); 4] = [
+    let magics: [(&[u8], Format); 5] = [
         (&MAGIC, Format::Keep),
+        (b"\x89KLOG\r\n\x1a", Format::LogSegment),
         (b"ASVS", Format::AwSave),
         (b"PECS", Format::Pecs),
         (b"EVEC", Format::EdgeVec),

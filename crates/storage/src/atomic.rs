@@ -32,6 +32,9 @@ pub(crate) fn move_synced(files: &dyn Files, from: &Path, to: &Path) -> Result<(
     files.sync_dir(&parents::dir_of(to))
 }
 
+/// How much is written before the disk is set to work: less is not worth a call.
+const PIECE_LEN: usize = 8 << 20;
+
 /// New content for a file, not visible before [`commit`](Writer::commit).
 ///
 /// A write is passed on as it comes, so small ones are worth a `BufWriter`. Dropping it without a
@@ -42,6 +45,8 @@ pub struct Writer<'a> {
     path: PathBuf,
     durability: Durability,
     len: u64,
+    /// Up to where the system was asked to begin writing to the disk.
+    begun: u64,
     failed: bool,
 }
 
@@ -59,7 +64,7 @@ impl<'a> Writer<'a> {
     /// [`Error::NoFileName`] if `path` ends in none, else [`Error::Io`].
     pub fn create(files: &'a dyn Files, path: &Path, durability: Durability) -> Result<Self, Error> {
         let temporary = Temporary::create(files, path)?;
-        Ok(Self { temporary, path: path.to_owned(), durability, len: 0, failed: false })
+        Ok(Self { temporary, path: path.to_owned(), durability, len: 0, begun: 0, failed: false })
     }
 
     /// Puts the new content in the place of the old.
@@ -75,7 +80,7 @@ impl<'a> Writer<'a> {
     /// [`Error::NotDurable`] if the directory could not be synced: the new content is in place, and a
     /// power cut may bring the old one back.
     pub fn commit(self) -> Result<Committed, Error> {
-        let Self { temporary, path, durability, len, failed } = self;
+        let Self { temporary, path, durability, len, failed, .. } = self;
         if failed {
             return Err(Error::Poisoned { path });
         }
@@ -103,12 +108,19 @@ impl<'a> Writer<'a> {
             let path = self.path.clone();
             return Err(Error::Poisoned { path });
         }
-        let written = self.temporary.write_at(data, self.len);
-        self.failed = written.is_err();
-        if written.is_ok() {
-            self.len += data.len() as u64;
+        // In pieces, so that the disk is at work on one while the next is copied.
+        for piece in data.chunks(PIECE_LEN) {
+            let written = self.temporary.write_at(piece, self.len);
+            self.failed = written.is_err();
+            written?;
+            self.len += piece.len() as u64;
+            let due = self.len - self.begun;
+            if self.durability == Durability::Durable && due >= PIECE_LEN as u64 {
+                self.temporary.write_back(self.begun, due);
+                self.begun = self.len;
+            }
         }
-        written
+        Ok(())
     }
 }
 

@@ -98,6 +98,12 @@ pub enum Error {
         /// The segment, which is left as it is.
         path: PathBuf,
     },
+    /// No segment of a log has a header left, so that nothing can be read.
+    #[error("{}: no segment here has a sound header, so the log cannot be read; put one back from a backup", path.display())]
+    NoHeader {
+        /// A segment, which is left as it is.
+        path: PathBuf,
+    },
     /// A segment that the log needs is not there.
     #[error(
         "{}: a segment is missing: the records {first_lsn} to {} are lost; put the file back from a backup or repair",
@@ -139,7 +145,9 @@ pub enum Error {
         allowed: u64,
     },
     /// A write to the log failed: these records are not in it, all before them are.
-    #[error("record {first_lsn} and all after it were not written; append them again once the cause is gone")]
+    #[error(
+        "record {first_lsn} and all after it were not written; append them again once the cause is gone, if buffered ones were lost after opening the log again"
+    )]
     NotAppended {
         /// The first record that was not written. Its LSN goes to the next one that is.
         first_lsn: u64,
@@ -187,7 +195,10 @@ impl Error {
             Self::Poisoned { .. } | Self::LogPoisoned { .. } => Kind::Poisoned,
             Self::Busy { .. } | Self::Superseded { .. } => Kind::Busy,
             Self::Newer { .. } => Kind::Newer,
-            Self::Damaged { .. } | Self::HeaderDamaged { .. } | Self::Missing { .. } => Kind::Damaged,
+            Self::Damaged { .. }
+            | Self::HeaderDamaged { .. }
+            | Self::NoHeader { .. }
+            | Self::Missing { .. } => Kind::Damaged,
             Self::GivenUp { .. } => Kind::NotFound,
         }
     }

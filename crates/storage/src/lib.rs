@@ -9,6 +9,7 @@ mod lock;
 mod mem;
 mod os;
 mod read;
+mod sync;
 pub mod wal;
 
 pub use durability::Durability;

@@ -6,7 +6,8 @@ use std::{
 
 use crate::{
     Error, File, Files,
-    atomic::{enter, is_named},
+    atomic::{enter, found, is_named},
+    wal::planted::{self, Plant},
 };
 
 /// How often a lock file is opened again that vanished between opening and locking it.
@@ -32,9 +33,15 @@ impl Lock {
     /// [`Error::Busy`] if another handle has it, in this process or in another; [`Error::Io`], with
     /// `Unsupported` where the file system has no locks: then nothing tells writers apart.
     pub fn acquire(files: &Arc<dyn Files>, path: &Path) -> Result<Self, Error> {
-        for _ in 0..TRIES_MAX {
-            let Some(file) = open_or_create(&**files, path)? else { continue };
-            if !file.try_lock()? {
+        for tries in 1..=TRIES_MAX {
+            let file = match open_or_create(&**files, path) {
+                Ok(file) => file,
+                // Somebody else has just made it; after many times it is a link that leads nowhere.
+                Err(err) if err.io_kind() == Some(ErrorKind::AlreadyExists) && tries < TRIES_MAX => continue,
+                Err(err) => return Err(err),
+            };
+            let planted = planted::is(Plant::ContentLock);
+            if !(if planted { planted::take_by_content(&*file)? } else { file.try_lock()? }) {
                 return Err(Error::Busy { path: path.to_owned() });
             }
             // Somebody else's program may have removed the file before the lock was ours.
@@ -51,14 +58,23 @@ impl Lock {
     }
 }
 
-fn open_or_create(files: &dyn Files, path: &Path) -> Result<Option<Box<dyn File>>, Error> {
-    match files.open_rw(path) {
-        Err(err) if err.io_kind() == Some(ErrorKind::NotFound) => {}
-        opened => return opened.map(Some),
+#[cfg(feature = "planted")]
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if planted::is(Plant::ContentLock) {
+            // What can't be written is what the test is about.
+            let _ = self.file.write_all_at(&[0], 0);
+        }
+    }
+}
+
+fn open_or_create(files: &dyn Files, path: &Path) -> Result<Box<dyn File>, Error> {
+    if found(files.metadata(path))?.is_some_and(|named| !named.is_file) {
+        return Err(Error::NotAFile { path: path.to_owned() });
+    }
+    if let Some(file) = found(files.open_rw(path))? {
+        return Ok(file);
     }
     enter(files, path)?;
-    match files.create_new(path) {
-        Err(err) if err.io_kind() == Some(ErrorKind::AlreadyExists) => Ok(None),
-        created => created.map(Some),
-    }
+    files.create_new(path)
 }

@@ -126,7 +126,23 @@ impl File for OsFile {
     fn try_lock_shared(&self) -> Result<bool, Error> {
         self.locked(self.file.try_lock_shared())
     }
+
+    fn write_back(&self, offset: u64, len: u64) {
+        begin_write_back(&self.file, offset, len);
+    }
 }
+
+#[cfg(target_os = "linux")]
+fn begin_write_back(file: &fs::File, offset: u64, len: u64) {
+    use std::num::NonZeroU64;
+
+    // The kernel starts writing the dirty pages of the range, and drops those that are clean. A hint that
+    // is not taken costs nothing.
+    let _ = rustix::fs::fadvise(file, offset, NonZeroU64::new(len), rustix::fs::Advice::DontNeed);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn begin_write_back(_file: &fs::File, _offset: u64, _len: u64) {}
 
 #[cfg(unix)]
 fn describe(found: &fs::Metadata) -> Metadata {

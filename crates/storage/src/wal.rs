@@ -45,6 +45,11 @@ mod frames;
 mod header;
 mod open;
 mod options;
+#[cfg(feature = "planted")]
+#[doc(hidden)]
+pub mod planted;
+#[cfg(not(feature = "planted"))]
+pub(crate) mod planted;
 mod reader;
 mod segment;
 mod shared;
@@ -59,8 +64,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     ops::Range,
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex},
-    thread::{self, JoinHandle},
+    sync::Arc,
 };
 
 pub use open::Opened;
@@ -68,7 +72,13 @@ pub use options::{GivenUp, WalOptions};
 pub use reader::{Part, Reader, Record};
 pub use stats::Stats;
 
-use crate::{Durability, Error, Lock};
+use crate::{
+    Durability, Error, Lock,
+    sync::{
+        Condvar, Mutex,
+        thread::{self, JoinHandle},
+    },
+};
 
 /// The number of a record: 1 for the first of a log, one more for each next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,7 +109,7 @@ impl Wal {
     ///
     /// # Errors
     /// [`Error::Busy`] if another writer has it, [`Error::Newer`] if a newer version wrote it,
-    /// [`Error::HeaderDamaged`] if no segment has a header left, [`Error::Options`], else
+    /// [`Error::NoHeader`] if no segment has a header left, [`Error::Options`], else
     /// [`Error::Io`]. Other damage is in [`Opened::damage`], and errors of the [`Reader`].
     pub fn open(dir: impl AsRef<Path>, options: WalOptions) -> Result<Self, Error> {
         let dir = dir.as_ref().to_owned();
@@ -131,9 +141,10 @@ impl Wal {
     /// after the next [`sync`](Self::sync) or durable append.
     ///
     /// # Errors
-    /// [`Error::RecordTooLong`]; [`Error::NotAppended`] if a write failed: the record is not in the log,
-    /// neither are buffered ones from the LSN on that it names, and the next append goes on in
-    /// their place; [`Error::LogPoisoned`], or once [`Error::Io`], if a sync failed: then the record may
+    /// [`Error::RecordTooLong`]; [`Error::NotAppended`] if a write failed: the records from the LSN on that it
+    /// names are not in the log, and the next one gets that LSN. If buffered records are among them, whose
+    /// appenders have gone on, every call answers this until the log is opened again. A crash, or
+    /// an opening, before the next durable append may bring what failed back; [`Error::LogPoisoned`], or once [`Error::Io`], if a sync failed: then the record may
     /// or may not be there after the next opening.
     pub fn append(&self, record: &[u8], durability: Durability) -> Result<Lsn, Error> {
         self.shared.append(&[record], durability).map(|(first, _)| Lsn(first))
@@ -185,16 +196,8 @@ impl Wal {
                 start: state.start_lsn,
             });
         }
-        let mut links: Vec<_> = state.links.iter().copied().collect();
-        // What other threads have appended since the flush is not written yet.
-        let (end, next_lsn) = match state.head.as_ref() {
-            Some(head) if head.written > 0 => {
-                links.push(chain::Link { header: head.header, end: head.written, next_lsn: head.lsn });
-                (head.written, head.lsn)
-            }
-            _ => (0, links.last().map_or(state.start_lsn, |link| link.next_lsn)),
-        };
-        debug_assert!(end == 0 || next_lsn <= state.next_lsn, "what is written has been appended");
+        // What other threads have appended since the flush need not be written yet.
+        let (links, next_lsn) = state.readable();
         let files = Arc::clone(&self.shared.options.files);
         Ok(Reader::new(files, self.shared.dir.clone(), &links, from.0, next_lsn))
     }
@@ -224,7 +227,10 @@ impl Wal {
                 }
             };
             let Some(link) = oldest else { return Ok(()) };
-            stock::give_up(&self.shared, link.epoch(), link.header.segment_len)?;
+            if let Err(err) = stock::give_up(&self.shared, link.epoch(), link.header.segment_len) {
+                self.shared.lock().links.push_front(link);
+                return Err(err);
+            }
         }
     }
 
@@ -236,6 +242,11 @@ impl Wal {
     /// The number that the next record will get.
     pub fn end(&self) -> Lsn {
         Lsn(self.shared.lock().next_lsn)
+    }
+
+    /// The number below which all records are known durable.
+    pub fn durable_end(&self) -> Lsn {
+        Lsn(self.shared.lock().durable_lsn)
     }
 
     /// What has been done since the log was opened.
@@ -251,8 +262,9 @@ impl Wal {
     /// As [`append`](Self::append).
     pub fn close(mut self) -> Result<(), Error> {
         self.stop();
-        self.shared.sync()?;
-        self.shared.close()
+        let synced = self.shared.sync();
+        self.shared.close()?;
+        synced
     }
 
     /// Lets the thread end and waits for it.
@@ -294,7 +306,7 @@ impl Log {
     pub fn open(dir: impl AsRef<Path>, options: WalOptions) -> Result<Self, Error> {
         let dir = dir.as_ref().to_owned();
         let mut window = cursor::Window::default();
-        let chain = chain::read(&*options.files, &dir, &mut window)?;
+        let chain = chain::read_beside_a_writer(&*options.files, &dir, &mut window)?;
         Ok(Self { options, dir, chain })
     }
 

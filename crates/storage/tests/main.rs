@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod behaviour;
+mod corpus;
 mod counts;
 mod crash;
 mod faults;

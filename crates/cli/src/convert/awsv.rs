@@ -26,6 +26,8 @@ pub(super) fn convert(path: &Path, out: &Path, codec: Codec) -> Result<(Written,
         bytes_in: bytes.len() as u64,
         sections,
         entities: None,
+        records: None,
+        damage_count: 0,
         warnings: file.warnings.iter().map(ToString::to_string).collect(),
     };
     Ok((written, bytes_out))

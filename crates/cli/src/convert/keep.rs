@@ -38,6 +38,8 @@ pub(super) fn convert(
         bytes_in: reader.bytes(),
         sections,
         entities: reader.tail().entity_count(),
+        records: None,
+        damage_count: 0,
         warnings: Vec::new(),
     };
     Ok((written, bytes_out))

@@ -154,6 +154,14 @@ impl Damage {
         }
     }
 
+    /// A damaged entry of a log of EdgeVec.
+    pub(super) fn of_foreign_entry(damage: &compat::edgevec::Damage, resumed: &str) -> Self {
+        let mut place = Self { offset: Some(damage.offset), ..Self::of_foreign(&damage.cause) };
+        "entry".clone_into(&mut place.what);
+        place.message.push_str(resumed);
+        place
+    }
+
     fn short(what: &str, needs: u64, available: u64) -> Self {
         let message = format!("it ends here and needs {needs} bytes");
         let (expected, found) = (Some(needs.to_string()), Some(available.to_string()));

@@ -1,6 +1,7 @@
 //! Replays the inputs on which this crate was fuzzed, and mutates them. `fuzz/README.md` says how to look for more.
 
 mod awsv;
+mod edgevec;
 #[path = "../../../format/tests/corpus/mutate.rs"]
 mod mutate;
 mod pecs;
@@ -30,6 +31,18 @@ fn pecs_files_are_read_or_refused() {
         mutate(random, bytes, other);
         if random.below(8) != 0 {
             pecs::reseal(bytes);
+        }
+    });
+}
+
+#[test]
+fn logs_of_edgevec_are_read_or_refused() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/edgevec");
+    let corpus = replay(folder, edgevec::check);
+    storm("edgevec", &corpus, 20_000, edgevec::check, |random, bytes, other| {
+        mutate(random, bytes, other);
+        if random.below(4) == 0 {
+            edgevec::reseal(bytes);
         }
     });
 }

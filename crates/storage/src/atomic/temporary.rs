@@ -97,6 +97,10 @@ impl<'a> Temporary<'a> {
         self.file.write_all_at(data, offset)
     }
 
+    pub(super) fn write_back(&self, offset: u64, len: u64) {
+        self.file.write_back(offset, len);
+    }
+
     pub(super) fn sync(&self) -> Result<(), Error> {
         if self.mode_changed { self.file.sync_all() } else { self.file.sync_data() }
     }

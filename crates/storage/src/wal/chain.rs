@@ -1,10 +1,6 @@
 //! Which segments of a directory are the log: FORMAT.md section 6.3.
 
-use std::{
-    mem::take,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{mem::take, path::Path, sync::Arc};
 
 use super::{
     cursor::Window,
@@ -17,6 +13,10 @@ use crate::{Error, Files};
 
 /// More segments than this in a directory are not a log.
 const SEGMENTS_MAX: usize = 65_536;
+/// Higher epochs are nobody's: each segment takes the next one.
+const EPOCH_MAX: u64 = 1 << 62;
+/// How often a log that changes while it is read is read again.
+const TRIES_MAX: u32 = 16;
 /// No more damaged places than this are listed.
 const LOSSES_MAX: usize = 1024;
 
@@ -28,6 +28,8 @@ pub(super) struct Link {
     pub(super) end: u64,
     /// The LSN behind its last record.
     pub(super) next_lsn: u64,
+    /// Whether its header was damaged when the chain was read, and `header` stands in for it.
+    pub(super) header_lost: bool,
 }
 
 impl Link {
@@ -55,6 +57,28 @@ pub(super) struct Chain {
     unused: Vec<u64>,
 }
 
+/// Reads the chain of a log that somebody else may be writing to, until nothing changes under it.
+pub(super) fn read_beside_a_writer(
+    files: &dyn Files,
+    dir: &Path,
+    window: &mut Window,
+) -> Result<Chain, Error> {
+    let mut chain = read(files, dir, window)?;
+    for _ in 0..TRIES_MAX {
+        if chain.losses.is_empty() {
+            break;
+        }
+        // What is missing may have been given up since the newest segment was read.
+        let again = read(files, dir, window)?;
+        let same = again.epochs == chain.epochs && again.newest == chain.newest;
+        chain = again;
+        if same {
+            break;
+        }
+    }
+    Ok(chain)
+}
+
 /// Reads the chain of the log in `dir`.
 pub(super) fn read(files: &dyn Files, dir: &Path, window: &mut Window) -> Result<Chain, Error> {
     let mut epochs: Vec<u64> = files.list(dir)?.iter().filter_map(|name| epoch_of(name)).collect();
@@ -63,6 +87,10 @@ pub(super) fn read(files: &dyn Files, dir: &Path, window: &mut Window) -> Result
         return Err(Error::Limit { path: dir.to_owned(), needs, allowed });
     }
     epochs.sort_unstable();
+    if let Some(&epoch) = epochs.last().filter(|&&epoch| epoch > EPOCH_MAX) {
+        let what = "has a number that leaves none for the segments after it; move it away";
+        return Err(Error::Options { path: path_of(dir, epoch), what });
+    }
     let mut chain = Chain {
         links: Vec::new(),
         start_lsn: 1,
@@ -94,14 +122,15 @@ fn log_id(files: &dyn Files, dir: &Path, epochs: &[u64]) -> Result<Option<[u8; 1
                 }
                 _ => id = Some(header.log_id),
             },
-            Page::Unused | Page::Damaged => others.push(segment),
+            Page::Unused | Page::Damaged => others.push(epoch),
         }
     }
     if id.is_none() {
         // Without a single header nothing can be read; to begin a new log over it would destroy it.
-        for segment in others {
-            if !segment.is_zero()? {
-                return Err(Error::HeaderDamaged { path: path_of(dir, segment.epoch) });
+        for epoch in others {
+            let segment = open(files, dir, &[0; 16], epoch)?;
+            if segment.is_some_and(|segment| !segment.is_zero().unwrap_or(false)) {
+                return Err(Error::NoHeader { path: path_of(dir, epoch) });
             }
         }
     }
@@ -144,8 +173,8 @@ impl Builder<'_> {
                 continue;
             }
             let Some(segment) = open(self.files, self.dir, &self.log_id, epoch)? else { continue };
-            let header = match segment.page()? {
-                Page::Valid { header, .. } => header,
+            let (header, header_lost) = match segment.page()? {
+                Page::Valid { header, .. } => (header, false),
                 // Below the newest only what is named counts.
                 _ if named.is_some_and(|named| named.epoch != epoch) => continue,
                 page if named.is_none() && survey::durable(&segment, self.window)?.is_none() => {
@@ -157,11 +186,11 @@ impl Builder<'_> {
                 _ => {
                     unsure.push((epoch, chain.losses.len()));
                     chain.losses.push(Error::HeaderDamaged { path: path_of(self.dir, epoch) });
-                    self.stand_in(&segment, named)?
+                    (self.stand_in(&segment, named)?, true)
                 }
             };
             let link = self.link(chain, &segment, header, named)?;
-            chain.links.push(link);
+            chain.links.push(Link { header_lost, ..link });
             let end = Some(header.before.end).filter(|&end| end > 0);
             named = Some(Named { epoch: header.before.epoch, end, next_lsn: header.first_lsn });
             if header.before.epoch == 0 {
@@ -184,11 +213,11 @@ impl Builder<'_> {
         if let Some(Named { epoch, end: Some(end), next_lsn }) = named
             && epoch == segment.epoch
         {
-            return Ok(Link { header, end, next_lsn });
+            return Ok(Link { header, end, next_lsn, header_lost: false });
         }
         let stop = named.map(|named| named.next_lsn);
         let found = survey(segment, header.first_lsn, stop, self.window)?;
-        let link = Link { header, end: found.end, next_lsn: found.next_lsn };
+        let link = Link { header, end: found.end, next_lsn: found.next_lsn, header_lost: false };
         if let Some(Named { epoch, next_lsn, .. }) = named {
             // The segment between is not there.
             let path = path_of(self.dir, epoch);
@@ -255,8 +284,9 @@ impl Builder<'_> {
 impl Chain {
     /// Drops what has been given up at the old end, and tells what is missing there.
     fn settle(&mut self, dir: &Path, unsure: &[(u64, usize)]) {
-        let said = self.links.iter().map(|link| link.header.start_lsn).max();
-        self.start_lsn = self.start_lsn.max(said.unwrap_or(1));
+        // What a header gave up had been appended; where that is lost, its LSNs are given again, to records that count.
+        let said = self.links.iter().map(|link| link.header.start_lsn.min(link.next_lsn)).max();
+        self.start_lsn = self.start_lsn.max(said.unwrap_or(1)).min(self.next_lsn());
         let over = self.links.len().saturating_sub(1);
         let given_up =
             self.links.iter().take(over).take_while(|link| link.next_lsn <= self.start_lsn).count();
@@ -276,18 +306,28 @@ impl Chain {
         }
     }
 
-    /// The names that a writer may remove once the chain is durable, and `newest` its newest segment.
+    /// The names that a writer may remove once the chain is durable, with `head` its newest segment.
     ///
     /// Where anything is lost, only what was made ahead of time and never begun: the rest may be of use.
-    pub(super) fn strays(&self, dir: &Path, newest: u64) -> Vec<PathBuf> {
-        let path = |&epoch: &u64| path_of(dir, epoch);
+    pub(super) fn strays(&self, head: &Header) -> Vec<u64> {
         if !self.losses.is_empty() {
-            return self.unused.iter().map(path).collect();
+            return self.unused.clone();
         }
-        let over = self.links.first().map_or(0, |first| first.header.before.epoch);
-        let linked = |epoch: u64| epoch == newest || self.links.iter().any(|link| link.epoch() == epoch);
-        let stray = |&&epoch: &&u64| epoch > over && !linked(epoch) || self.given_up.contains(&epoch);
-        self.epochs.iter().filter(stray).map(path).collect()
+        // What was copied whole is no part of it either: the new segment took its place.
+        let kept = |epoch: u64| epoch <= head.before.epoch && !self.passed_by(head);
+        let linked = |epoch: &u64| self.links.binary_search_by_key(epoch, Link::epoch).is_ok();
+        let stray = |&&epoch: &&u64| epoch != head.epoch && !(kept(epoch) && linked(&epoch));
+        self.epochs.iter().filter(stray).copied().collect()
+    }
+
+    /// Whether an epoch is that of a segment that held records of the log, all given up.
+    pub(super) fn had_records(&self, epoch: u64) -> bool {
+        self.given_up.contains(&epoch) || self.links.binary_search_by_key(&epoch, Link::epoch).is_ok()
+    }
+
+    /// Whether all records before a new segment have been given up.
+    pub(super) fn passed_by(&self, head: &Header) -> bool {
+        head.first_lsn <= self.start_lsn
     }
 
     pub(super) fn highest_epoch(&self) -> u64 {
@@ -299,8 +339,10 @@ impl Chain {
         self.links.last().map_or(1, |link| link.next_lsn)
     }
 
-    /// Whether the log was closed in order.
+    /// Whether the log was closed in order. A header that is damaged, or gives up what is not there, is reason
+    /// enough not to write to its segment.
     pub(super) fn closed(&self) -> bool {
-        self.newest.is_some_and(|newest| newest.closed)
+        let sound = |link: &Link| !link.header_lost && link.header.start_lsn <= link.next_lsn;
+        self.newest.is_some_and(|newest| newest.closed) && self.links.last().is_some_and(sound)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    frame::{HEAD_LEN, Head, PAYLOAD_LEN_MAX},
+    frame::{self, HEAD_LEN, Head, PAYLOAD_LEN_MAX},
     segment::Segment,
 };
 use crate::Error;
@@ -12,8 +12,10 @@ use crate::Error;
 const READ_LEN: usize = 1 << 20;
 /// The window: a longest frame cut short, and what is read behind it.
 const WINDOW_LEN: usize = READ_LEN + HEAD_LEN + PAYLOAD_LEN_MAX;
-/// Below this no frame starts.
+/// Frames start at multiples of this.
 const STEP: u64 = 8;
+/// How many bytes are checked in vain in one segment before it is given up.
+const SEARCH_MAX: u64 = 1 << 30;
 
 /// The window that cursors pass on, so that one reader takes memory once.
 #[derive(Debug, Default)]
@@ -28,6 +30,8 @@ pub(super) struct Cursor {
     /// Where frames must end.
     end: u64,
     window: Window,
+    /// How many bytes searches may still check in vain.
+    patience: u64,
     /// Where in the segment the window starts, and how much of it is filled.
     base: u64,
     filled: usize,
@@ -36,7 +40,7 @@ pub(super) struct Cursor {
 impl Cursor {
     pub(super) fn new(segment: Arc<Segment>, from: u64, end: u64, window: Window) -> Self {
         let end = end.min(segment.frames_end());
-        Self { segment, at: from, end, window, base: from, filled: 0 }
+        Self { segment, at: from, end, window, patience: SEARCH_MAX, base: from, filled: 0 }
     }
 
     /// Gives the window back, for the next cursor.
@@ -53,24 +57,25 @@ impl Cursor {
     }
 
     /// The valid frame that starts here, if one does, with where its payload stands in the window.
+    #[inline]
     pub(super) fn frame(&mut self) -> Result<Option<Found>, Error> {
         let Some(head) = self.head()? else { return Ok(None) };
-        let body_len = head.body_len();
-        let frame_len = (HEAD_LEN + body_len) as u64;
-        if frame_len > self.end - self.at || !self.fill(HEAD_LEN + body_len)? {
+        let frame_len = HEAD_LEN + head.body_len();
+        if frame_len as u64 > self.end - self.at || !self.fill(frame_len)? {
             return Ok(None);
         }
-        let body_at = self.index() + HEAD_LEN;
-        let body = self.window.0.get(body_at..body_at + body_len).unwrap_or_default();
-        if !head.holds(body) {
+        let index = self.index();
+        let frame = self.window.0.get(index..index + frame_len).unwrap_or_default();
+        if !frame::is_sound(frame, head, self.segment.seeds.at(self.at)) {
             return Ok(None);
         }
-        Ok(Some(Found { head, payload_at: body_at, offset: self.at, end: self.at + frame_len }))
+        let end = self.at + frame_len as u64;
+        Ok(Some(Found { head, payload_at: index + HEAD_LEN, offset: self.at, end }))
     }
 
     /// The payload of the frame found last.
     pub(super) fn payload(&self, found: &Found) -> &[u8] {
-        self.window.0.get(found.payload_at..found.payload_at + found.head.payload_len).unwrap_or_default()
+        self.window.0.get(found.payload_at..found.payload_at + found.head.payload_len()).unwrap_or_default()
     }
 
     /// Goes on to where the next frame starts.
@@ -81,9 +86,15 @@ impl Cursor {
     /// Looks for the next place, after this one, where a valid frame starts, and goes there; else to the end.
     pub(super) fn resume(&mut self) -> Result<Option<Found>, Error> {
         self.at += STEP;
-        while self.at + HEAD_LEN as u64 <= self.end {
-            if let Some(found) = self.frame()? {
-                return Ok(Some(found));
+        // Only bytes that were made to deceive name many long frames that are none.
+        while self.at + HEAD_LEN as u64 <= self.end && self.patience > 0 {
+            if let Some(head) = self.head()?
+                && self.head_is_sound()
+            {
+                if let Some(found) = self.frame()? {
+                    return Ok(Some(found));
+                }
+                self.patience = self.patience.saturating_sub(head.body_len() as u64);
             }
             self.at += STEP;
             self.skip_zeros()?;
@@ -107,12 +118,17 @@ impl Cursor {
         Ok(())
     }
 
+    #[inline]
     fn head(&mut self) -> Result<Option<Head>, Error> {
         if self.end.saturating_sub(self.at) < HEAD_LEN as u64 || !self.fill(HEAD_LEN)? {
             return Ok(None);
         }
-        let head = self.window.0.get(self.index()..).and_then(|rest| rest.first_chunk());
-        Ok(head.and_then(|head| Head::decode(head, self.segment.seeds.at(self.at))))
+        Ok(self.window.0.get(self.index()..).and_then(<[u8]>::first_chunk).and_then(Head::decode))
+    }
+
+    fn head_is_sound(&self) -> bool {
+        let bytes = self.window.0.get(self.index()..).and_then(<[u8]>::first_chunk);
+        bytes.is_some_and(|bytes| frame::head_is_sound(bytes, self.segment.seeds.at(self.at)))
     }
 
     /// Where in the window the next frame starts.
@@ -121,12 +137,19 @@ impl Cursor {
     }
 
     /// Has `len` bytes from here in the window; false if the file ends before.
+    #[inline]
     fn fill(&mut self, len: usize) -> Result<bool, Error> {
+        let within = self.at - self.base;
+        if within + len as u64 <= self.filled as u64 {
+            return Ok(true);
+        }
+        self.read(len)
+    }
+
+    #[cold]
+    fn read(&mut self, len: usize) -> Result<bool, Error> {
         if self.at - self.base > self.filled as u64 {
             (self.base, self.filled) = (self.at, 0);
-        }
-        if self.filled - self.index() >= len {
-            return Ok(true);
         }
         let window = &mut self.window.0;
         let rest = usize::try_from(self.end - self.base).unwrap_or(WINDOW_LEN).min(WINDOW_LEN);

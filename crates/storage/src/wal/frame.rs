@@ -2,6 +2,8 @@
 
 use crc32fast::Hasher;
 
+use super::planted::{self, Plant};
+
 /// Length of a frame's head.
 pub(super) const HEAD_LEN: usize = 16;
 /// The most payload in a frame: what a reader holds of a log, beside a record asked for whole.
@@ -11,13 +13,10 @@ pub(super) const FRAME_LEN_MAX: usize = HEAD_LEN + PAYLOAD_LEN_MAX;
 /// Length of a mark frame.
 pub(super) const MARK_LEN: u64 = (HEAD_LEN + 24) as u64;
 
-const LEN_AT: usize = 0;
-const KIND_AT: usize = LEN_AT + 4;
-const FLAGS_AT: usize = KIND_AT + 1;
-const LSN_AT: usize = FLAGS_AT + 1;
-const HEAD_CRC_AT: usize = LSN_AT + 2;
-const BODY_CRC_AT: usize = HEAD_CRC_AT + 4;
-const _: () = assert!(BODY_CRC_AT + 4 == HEAD_LEN && PAYLOAD_LEN_MAX.is_multiple_of(8));
+const BODY_CRC_AT: usize = 0;
+const HEAD_CRC_AT: usize = BODY_CRC_AT + 4;
+const FIELDS_AT: usize = HEAD_CRC_AT + 4;
+const _: () = assert!(FIELDS_AT == 8 && FIELDS_AT + 8 == HEAD_LEN && PAYLOAD_LEN_MAX.is_multiple_of(8));
 
 /// The frame holds the first part of a record.
 pub(super) const FIRST: u8 = 1;
@@ -34,56 +33,79 @@ pub(super) enum Kind {
     Truncation = 3,
 }
 
-/// What a frame's head says, once its CRC is right.
+/// What a frame's head says. Eight bytes, as they stand in the frame: this is passed on for every record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
-    pub(super) kind: Kind,
-    pub(super) flags: u8,
-    pub(super) lsn_low: u16,
-    pub(super) payload_len: usize,
-    /// Where the CRC of the body begins, and where it ends.
-    begin_crc: u32,
-    body_crc: u32,
-}
+pub(super) struct Head(u64);
 
 impl Head {
-    /// Takes a head apart; none if it is not valid where `seed` is from.
-    pub(super) fn decode(bytes: &[u8; HEAD_LEN], seed: u32) -> Option<Self> {
-        let [l0, l1, l2, l3, kind, flags, n0, n1, h0, h1, h2, h3, b0, b1, b2, b3] = *bytes;
-        let (kind, flags_max) = match kind {
-            1 => (Kind::Record, FIRST | LAST | BATCH),
-            2 => (Kind::Mark, 0),
-            3 => (Kind::Truncation, 0),
+    /// Takes a head apart; none if no frame has such fields. Nothing of it is checked against a CRC.
+    #[inline]
+    pub(super) fn decode(bytes: &[u8; HEAD_LEN]) -> Option<Self> {
+        let [_, _, _, _, _, _, _, _, fields @ ..] = *bytes;
+        let head = Self(u64::from_le_bytes(fields));
+        let flags_max = match fields[4] {
+            1 => FIRST | LAST | BATCH,
+            2 | 3 => 0,
             _ => return None,
         };
-        let payload_len = usize::try_from(u32::from_le_bytes([l0, l1, l2, l3])).ok()?;
-        if flags & !flags_max != 0 || payload_len > PAYLOAD_LEN_MAX {
+        let len = head.payload_len();
+        if head.flags() & !flags_max != 0 || len > PAYLOAD_LEN_MAX {
             return None;
         }
-        let (first, last) = (flags & FIRST != 0, flags & LAST != 0);
         // Records are cut as late as they can be.
-        if kind == Kind::Record && (!last && payload_len < PAYLOAD_LEN_MAX || !first && payload_len == 0) {
-            return None;
-        }
-        let head_crc = u32::from_le_bytes([h0, h1, h2, h3]);
-        if crc([l0, l1, l2, l3, *bytes.get(KIND_AT)?, flags, n0, n1], seed) != head_crc {
-            return None;
-        }
-        let body_crc = u32::from_le_bytes([b0, b1, b2, b3]);
-        let lsn_low = u16::from_le_bytes([n0, n1]);
-        Some(Self { kind, flags, lsn_low, payload_len, begin_crc: head_crc, body_crc })
+        let record = flags_max != 0;
+        let (first, last) = (head.flags() & FIRST != 0, head.flags() & LAST != 0);
+        let cut_early = !last && len < PAYLOAD_LEN_MAX || !first && len == 0;
+        (!record || !cut_early).then_some(head)
+    }
+
+    #[inline]
+    pub(super) fn payload_len(self) -> usize {
+        let [l0, l1, l2, l3, ..] = self.0.to_le_bytes();
+        u32::from_le_bytes([l0, l1, l2, l3]) as usize
     }
 
     /// Length of payload and padding.
-    pub(super) fn body_len(&self) -> usize {
-        self.payload_len.next_multiple_of(8)
+    #[inline]
+    pub(super) fn body_len(self) -> usize {
+        self.payload_len().next_multiple_of(8)
     }
 
-    /// Whether `body` is the payload and padding that belong to this head.
-    pub(super) fn holds(&self, body: &[u8]) -> bool {
-        let padding = body.get(self.payload_len..).unwrap_or_default();
-        continued(self.begin_crc, body) == self.body_crc && padding.iter().all(|&byte| byte == 0)
+    #[inline]
+    pub(super) fn kind(self) -> Kind {
+        match self.0.to_le_bytes() {
+            [_, _, _, _, 1, ..] => Kind::Record,
+            [_, _, _, _, 2, ..] => Kind::Mark,
+            _ => Kind::Truncation,
+        }
     }
+
+    #[inline]
+    pub(super) fn flags(self) -> u8 {
+        let [_, _, _, _, _, flags, ..] = self.0.to_le_bytes();
+        flags
+    }
+
+    #[inline]
+    pub(super) fn lsn_low(self) -> u16 {
+        let [.., n0, n1] = self.0.to_le_bytes();
+        u16::from_le_bytes([n0, n1])
+    }
+}
+
+/// Whether the CRC of a head is right where `seed` is from: the first thing a search looks at.
+pub(super) fn head_is_sound(bytes: &[u8; HEAD_LEN], seed: u32) -> bool {
+    let [_, _, _, _, h0, h1, h2, h3, fields @ ..] = *bytes;
+    crc(seed, &fields) == u32::from_le_bytes([h0, h1, h2, h3])
+}
+
+/// Whether a whole frame, head to padding, is what was written where `seed` is from.
+#[inline]
+pub(super) fn is_sound(frame: &[u8], head: Head, seed: u32) -> bool {
+    let Some((expected, covered)) = frame.split_first_chunk() else { return false };
+    let padding = frame.get(HEAD_LEN + head.payload_len()..).unwrap_or_default();
+    let sound = crc(seed, covered) == u32::from_le_bytes(*expected);
+    (sound || planted::is(Plant::TrustedLength)) && padding.iter().all(|&byte| byte == 0)
 }
 
 /// Length of the frame that holds `payload_len` bytes.
@@ -107,7 +129,8 @@ pub(super) struct Seeds {
 
 impl Seeds {
     pub(super) fn of(log_id: &[u8; 16], epoch: u64) -> Self {
-        Self { epoch_crc: continued(crc32fast::hash(log_id), &epoch.to_le_bytes()) }
+        let epoch = if planted::is(Plant::StaleTail) { 0 } else { epoch };
+        Self { epoch_crc: crc(crc32fast::hash(log_id), &epoch.to_le_bytes()) }
     }
 
     /// The seed of the frame at `offset`.
@@ -123,31 +146,25 @@ pub(super) fn encode(to: &mut Vec<u8>, seed: u32, kind: Kind, flags: u8, lsn: u6
     let [l0, l1, l2, l3, ..] = (payload.len() as u64).to_le_bytes();
     let [n0, n1, ..] = lsn.to_le_bytes();
     let fields = [l0, l1, l2, l3, kind as u8, flags, n0, n1];
-    let head_crc = crc(fields, seed);
-    let [pad @ .., _] = [0; 8];
-    let pad = pad.get(..payload.len().next_multiple_of(8) - payload.len()).unwrap_or_default();
-    let mut body = Hasher::new_with_initial(head_crc);
-    body.update(payload);
-    if !pad.is_empty() {
-        body.update(pad);
-    }
-    let body_crc = body.finalize();
-    let [f0, f1, f2, f3, f4, f5, f6, f7] = fields;
-    let [h0, h1, h2, h3] = head_crc.to_le_bytes();
-    let [b0, b1, b2, b3] = body_crc.to_le_bytes();
-    to.reserve(HEAD_LEN + payload.len() + pad.len());
-    to.extend_from_slice(&[f0, f1, f2, f3, f4, f5, f6, f7, h0, h1, h2, h3, b0, b1, b2, b3]);
+    let head_crc = crc(seed, &fields);
+    let at = to.len();
+    let len = HEAD_LEN + payload.len().next_multiple_of(8);
+    to.reserve(len);
+    to.extend_from_slice(&[0; HEAD_CRC_AT]);
+    to.extend_from_slice(&head_crc.to_le_bytes());
+    to.extend_from_slice(&fields);
     to.extend_from_slice(payload);
-    to.extend_from_slice(pad);
+    to.resize(at + len, 0);
+    let frame = to.get_mut(at..).unwrap_or_default();
+    if let Some((body_crc, covered)) = frame.split_first_chunk_mut() {
+        *body_crc = crc(seed, covered).to_le_bytes();
+    }
 }
 
-/// CRC-32 of a head's fields, begun from `seed`.
-fn crc(fields: [u8; HEAD_CRC_AT], seed: u32) -> u32 {
-    continued(seed, &fields)
-}
-
-fn continued(crc: u32, bytes: &[u8]) -> u32 {
-    let mut hasher = Hasher::new_with_initial(crc);
+/// CRC-32 begun from `seed`.
+#[inline]
+fn crc(seed: u32, bytes: &[u8]) -> u32 {
+    let mut hasher = Hasher::new_with_initial(seed);
     hasher.update(bytes);
     hasher.finalize()
 }
@@ -156,20 +173,26 @@ fn continued(crc: u32, bytes: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
+    fn sound(frame: &[u8], seed: u32) -> Option<Head> {
+        let head = Head::decode(frame.first_chunk().unwrap())?;
+        (frame.len() == HEAD_LEN + head.body_len() && is_sound(frame, head, seed)).then_some(head)
+    }
+
     fn check(kind: Kind, flags: u8, lsn: u64, payload: &[u8]) {
         let seeds = Seeds::of(&[3; 16], 7);
         let mut bytes = Vec::new();
-        encode(&mut bytes, seeds.at(4096), kind, flags, lsn, payload);
+        encode(&mut bytes, seeds.at(8192), kind, flags, lsn, payload);
         assert_eq!(bytes.len() as u64, frame_len(payload.len()));
-        let (head, body) = bytes.split_first_chunk().unwrap();
-        let decoded = Head::decode(head, seeds.at(4096)).unwrap();
-        assert_eq!((decoded.kind, decoded.flags, decoded.payload_len), (kind, flags, payload.len()));
-        assert_eq!(u64::from(decoded.lsn_low), lsn & 0xffff);
-        assert!(decoded.holds(body) && body.starts_with(payload));
-        // In another place or segment it is no frame.
-        assert_eq!(Head::decode(head, seeds.at(4104)), None);
-        assert_eq!(Head::decode(head, Seeds::of(&[3; 16], 8).at(4096)), None);
-        assert_eq!(Head::decode(head, Seeds::of(&[4; 16], 7).at(4096)), None);
+        let head = sound(&bytes, seeds.at(8192)).unwrap();
+        assert_eq!((head.kind(), head.flags(), head.payload_len()), (kind, flags, payload.len()));
+        assert_eq!(u64::from(head.lsn_low()), lsn & 0xffff);
+        assert!(head_is_sound(bytes.first_chunk().unwrap(), seeds.at(8192)));
+        assert!(bytes[HEAD_LEN..].starts_with(payload));
+        // In another place, segment or log it is no frame.
+        for seed in [seeds.at(8200), Seeds::of(&[3; 16], 8).at(8192), Seeds::of(&[4; 16], 7).at(8192)] {
+            assert_eq!(sound(&bytes, seed), None);
+            assert!(!head_is_sound(bytes.first_chunk().unwrap(), seed));
+        }
     }
 
     #[test]
@@ -184,23 +207,33 @@ mod tests {
 
     #[test]
     fn any_flipped_bit_makes_a_frame_invalid() {
-        let seed = Seeds::of(&[3; 16], 1).at(4096);
+        let seed = Seeds::of(&[3; 16], 1).at(8192);
         let mut bytes = Vec::new();
         encode(&mut bytes, seed, Kind::Record, FIRST | LAST, 5, b"eleven byte");
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            let (head, body) = flipped.split_first_chunk().unwrap();
-            let valid = Head::decode(head, seed)
-                .is_some_and(|head| head.body_len() == body.len() && head.holds(body));
-            assert!(!valid, "bit {bit}");
+            assert_eq!(sound(&flipped, seed), None, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn any_two_flipped_bits_make_a_frame_invalid() {
+        // Once the CRC of the body was begun from the seed and the head's CRC mixed: a bit of the one cancelled a
+        // bit of the length, and a record was served longer than it was.
+        let seed = Seeds::of(&[3; 16], 1).at(8192);
+        let mut bytes = Vec::new();
+        encode(&mut bytes, seed, Kind::Record, FIRST | LAST, 5, b"hello");
+        for (one, other) in (0..bytes.len() * 8).flat_map(|one| (0..one).map(move |other| (one, other))) {
+            let mut flipped = bytes.clone();
+            flipped[one / 8] ^= 1 << (one % 8);
+            flipped[other / 8] ^= 1 << (other % 8);
+            assert_eq!(sound(&flipped, seed), None, "bits {one} and {other}");
         }
     }
 
     #[test]
     fn zeros_are_no_frame_wherever_they_stand() {
-        for offset in (4096..1 << 20).step_by(8) {
-            assert_eq!(Head::decode(&[0; HEAD_LEN], Seeds::of(&[3; 16], 1).at(offset)), None);
-        }
+        assert_eq!(Head::decode(&[0; HEAD_LEN]), None);
     }
 }

@@ -1,5 +1,7 @@
 //! Segment headers, FORMAT.md section 6.1.
 
+use super::planted::{self, Plant};
+
 /// Length of both copies of the header: frames start here.
 pub(super) const PAGE_LEN: usize = 8192;
 /// The same as an offset.
@@ -114,7 +116,7 @@ impl Header {
         let len = self.segment_len;
         before
             && (1..=LSN_MAX).contains(&self.first_lsn)
-            && (1..=LSN_MAX).contains(&self.start_lsn)
+            && (1..=self.first_lsn).contains(&self.start_lsn)
             && (FRAMES_AT..=SEGMENT_LEN_MAX).contains(&len)
             && len.is_multiple_of(8)
     }
@@ -131,7 +133,8 @@ fn decode_copy(copy: &[u8], epoch: u64) -> Copy {
         return Copy::Invalid;
     };
     let (body, crc) = header.split_at(CRC_AT);
-    if !header.starts_with(&MAGIC) || crc32fast::hash(body).to_le_bytes() != *crc {
+    let sound = crc32fast::hash(body).to_le_bytes() == *crc || planted::is(Plant::UncoveredHeader);
+    if !header.starts_with(&MAGIC) || !sound {
         return Copy::Invalid;
     }
     let major = body.get(MAJOR_AT..).and_then(|rest| rest.first_chunk());

@@ -12,10 +12,12 @@ use super::{
     cursor::Window,
     frame::{FRAME_LEN_MAX, LAST, MARK_LEN},
     frames::Frames,
-    header::{Before, FRAMES_AT, Header},
-    options::WalOptions,
+    header::{Before, FRAMES_AT, Header, SEGMENT_LEN_MAX},
+    options::{GivenUp, WalOptions},
+    planted::{self, Plant},
     segment::{Segment, ZEROS_LEN, path_of},
     state::{Head, State},
+    stock,
     walk::{Item, Walk},
 };
 use crate::{Durability, Error, Files, atomic, atomic::found};
@@ -54,7 +56,7 @@ pub(super) fn open(dir: &Path, options: &WalOptions, new_id: [u8; 16]) -> Result
         ..Opened::default()
     };
     let head = match newest {
-        Some(link) if chain.closed() => resume(files, dir, link)?,
+        Some(link) if chain.closed() || planted::is(Plant::BelievedCache) => resume(files, dir, link)?,
         _ => {
             let rest = Rest::new(dir, options, &chain, new_id);
             let (head, copied) = rest.copy(&mut window)?;
@@ -63,8 +65,13 @@ pub(super) fn open(dir: &Path, options: &WalOptions, new_id: [u8; 16]) -> Result
         }
     };
     // The new chain is durable, so what is no part of it may go; what can't be removed is harmless.
-    for stray in chain.strays(dir, head.segment.epoch) {
-        let _ = found(files.remove(&stray));
+    for epoch in chain.strays(&head.header) {
+        let path = path_of(dir, epoch);
+        let _ = if options.given_up == GivenUp::Archive && chain.had_records(epoch) {
+            stock::archive(files, &path)
+        } else {
+            found(files.remove(&path)).map(drop)
+        };
     }
     let _ = atomic::clean(files, dir);
     opened.damage = take(&mut chain.losses);
@@ -74,7 +81,7 @@ pub(super) fn open(dir: &Path, options: &WalOptions, new_id: [u8; 16]) -> Result
 /// Goes on in a segment that was closed in order.
 fn resume(files: &dyn Files, dir: &Path, link: Link) -> Result<Head, Error> {
     let file = files.open_rw(&path_of(dir, link.epoch()))?;
-    let len = file.metadata()?.len;
+    let len = file.metadata()?.len.min(SEGMENT_LEN_MAX);
     let segment = Arc::new(Segment::new(file, &link.header.log_id, link.epoch(), len));
     Ok(Head {
         segment,
@@ -82,6 +89,7 @@ fn resume(files: &dyn Files, dir: &Path, link: Link) -> Result<Head, Error> {
         frames: Frames::behind_close(&link.header, link.end),
         // The closing mark itself was never synced.
         durable: (link.end - MARK_LEN, link.next_lsn),
+        syncs: 0,
         written: link.end,
         seq: 1,
         lsn: link.next_lsn,
@@ -92,6 +100,9 @@ fn state(chain: &Chain, head: Head) -> State {
     let before = head.header.before;
     let mut links: VecDeque<Link> =
         chain.links.iter().filter(|link| link.epoch() <= before.epoch).copied().collect();
+    if chain.passed_by(&head.header) {
+        links.clear();
+    }
     if let Some(last) = links.back_mut().filter(|last| last.epoch() == before.epoch) {
         (last.end, last.next_lsn) = (before.end, head.header.first_lsn);
     }
@@ -101,6 +112,7 @@ fn state(chain: &Chain, head: Head) -> State {
         start_lsn: chain.start_lsn,
         next_lsn: head.lsn,
         durable_epoch: head.segment.epoch,
+        durable_lsn: head.lsn,
         epoch: chain.highest_epoch().max(head.segment.epoch),
         seq: 1,
         written: 1,
@@ -139,9 +151,10 @@ impl<'a> Rest<'a> {
             log_id: newest.map_or(new_id, |link| link.header.log_id),
             epoch: chain.highest_epoch() + 1,
             first_lsn: from.1,
-            start_lsn: chain.start_lsn,
+            // What was given up behind its beginning, a truncation in it says.
+            start_lsn: chain.start_lsn.min(from.1),
             before,
-            segment_len: len.max(FRAMES_AT + copied + 4 * MARK_LEN),
+            segment_len: len.max(FRAMES_AT + copied + 4 * MARK_LEN).min(SEGMENT_LEN_MAX),
         };
         Self { dir, options, newest, header, from }
     }
@@ -188,8 +201,16 @@ impl<'a> Rest<'a> {
         writer.commit()?;
         let segment = Arc::new(Segment::new(files.open_rw(&path)?, &log_id, epoch, segment_len));
         let durable = (end, next_lsn);
-        let head =
-            Head { segment, header: self.header, frames, durable, written: end, seq: 1, lsn: next_lsn };
+        let head = Head {
+            segment,
+            header: self.header,
+            frames,
+            durable,
+            syncs: 0,
+            written: end,
+            seq: 1,
+            lsn: next_lsn,
+        };
         Ok((head, next_lsn - self.from.1))
     }
 }

@@ -1,4 +1,9 @@
-use std::{collections::VecDeque, mem::take, path::PathBuf, sync::Arc};
+use std::{
+    collections::VecDeque,
+    mem::{replace, take},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use super::{
     Lsn,
@@ -6,6 +11,7 @@ use super::{
     cursor::Window,
     frame::{BATCH, FIRST, LAST},
     header::{FRAMES_AT, Page},
+    options::RECORD_LEN_MAX,
     segment::{Segment, path_of},
     walk::{Item, Lost, Walk},
 };
@@ -22,10 +28,13 @@ pub struct Reader {
     dir: PathBuf,
     links: VecDeque<Link>,
     from: u64,
+    /// The LSN up to which all has been gone through.
+    at: u64,
     walk: Option<Walk>,
     window: Window,
-    /// A record of several parts.
+    /// A record of several parts, and its LSN while it is not whole: kept over errors of the system.
     record: Vec<u8>,
+    partial: Option<u64>,
     /// Where the log ends.
     next_lsn: u64,
 }
@@ -60,7 +69,7 @@ impl Reader {
     pub(super) fn new(files: Arc<dyn Files>, dir: PathBuf, links: &[Link], from: u64, next_lsn: u64) -> Self {
         let links = links.iter().filter(|link| link.next_lsn > from).copied().collect();
         let (window, record) = (Window::default(), Vec::new());
-        Self { files, dir, links, from, walk: None, window, record, next_lsn }
+        Self { files, dir, links, from, at: from, walk: None, window, record, partial: None, next_lsn }
     }
 
     /// The number that the record behind the last one will have.
@@ -71,35 +80,41 @@ impl Reader {
     /// Reads the next record; none at the end.
     ///
     /// # Errors
-    /// [`Error::Damaged`] where records are lost, [`Error::Superseded`] where the writer gave them up
-    /// meanwhile, else [`Error::Io`]. After the first of these the next call goes on behind the damage.
+    /// [`Error::Damaged`] and [`Error::Missing`] where records are lost, [`Error::Superseded`] where the writer gave
+    /// them up meanwhile: the next call goes on behind these. Else [`Error::Io`], after which the next call
+    /// tries again.
     #[expect(clippy::should_implement_trait, reason = "a record borrows from its reader")]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
-        let mut record = take(&mut self.record);
-        record.clear();
-        let whole = loop {
-            let Some(part) = self.next_part()? else { return Ok(None) };
-            if part.first && part.last {
-                break None;
+        loop {
+            if !self.step()? {
+                return Ok(None);
             }
-            if part.first {
-                record.clear();
+            let Some((lsn, flags, bytes)) = self.walk.as_ref().and_then(Walk::part) else { return Ok(None) };
+            if flags & FIRST != 0 {
+                self.record.clear();
+                self.partial = Some(lsn);
+                if flags & LAST != 0 {
+                    break;
+                }
+            } else if self.partial != Some(lsn) {
+                // The beginning was lost, or handed out as a part.
+                continue;
             }
-            let room = record.try_reserve(part.bytes.len());
-            if room.is_err() {
-                let (needs, allowed) = (record.len() as u64 + part.bytes.len() as u64, record.len() as u64);
-                return Err(Error::RecordTooLong { path: self.dir.clone(), needs, allowed });
+            let len = (self.record.len() + bytes.len()) as u64;
+            if len > RECORD_LEN_MAX || self.record.try_reserve(bytes.len()).is_err() {
+                self.partial = None;
+                let path = self.dir.clone();
+                return Err(Error::Limit { path, needs: len, allowed: RECORD_LEN_MAX.min(len - 1) });
             }
-            record.extend_from_slice(part.bytes);
-            if part.last {
-                break Some((part.lsn, part.batch_goes_on));
+            self.record.extend_from_slice(bytes);
+            if flags & LAST != 0 {
+                break;
             }
-        };
-        self.record = record;
-        let Some((lsn, batch_goes_on)) = whole else {
-            return Ok(self.last_part());
-        };
-        Ok(Some(Record { lsn, bytes: &self.record, batch_goes_on }))
+        }
+        self.partial = None;
+        let Some((lsn, flags, bytes)) = self.walk.as_ref().and_then(Walk::part) else { return Ok(None) };
+        let bytes = if flags & FIRST != 0 { bytes } else { &self.record };
+        Ok(Some(Record { lsn: Lsn(lsn), bytes, batch_goes_on: flags & BATCH != 0 }))
     }
 
     /// Reads the next record piece by piece: at most 1 MiB at once, each checked before it is handed out.
@@ -109,21 +124,9 @@ impl Reader {
     /// # Errors
     /// As [`next`](Self::next).
     pub fn next_part(&mut self) -> Result<Option<Part<'_>>, Error> {
-        loop {
-            if self.walk.is_none() && !self.enter()? {
-                return Ok(None);
-            }
-            let Some(walk) = &mut self.walk else { return Ok(None) };
-            match walk.next()? {
-                Some(Item::Part { lsn, .. }) if lsn < self.from => {}
-                Some(Item::Part { .. }) => break,
-                Some(Item::Lost(lost)) if lost.next_lsn <= self.from && lost.first_lsn < self.from => {}
-                Some(Item::Lost(lost)) => return Err(self.damaged(lost)),
-                Some(Item::Mark | Item::Truncation { .. }) => {}
-                None => {
-                    self.window = self.walk.take().map(Walk::into_window).unwrap_or_default();
-                }
-            }
+        self.partial = None;
+        if !self.step()? {
+            return Ok(None);
         }
         Ok(self.walk.as_ref().and_then(Walk::part).map(|(lsn, flags, bytes)| Part {
             lsn: Lsn(lsn),
@@ -134,32 +137,58 @@ impl Reader {
         }))
     }
 
-    /// The part read last, which is a whole record.
-    fn last_part(&self) -> Option<Record<'_>> {
-        let (lsn, flags, bytes) = self.walk.as_ref()?.part()?;
-        Some(Record { lsn: Lsn(lsn), bytes, batch_goes_on: flags & BATCH != 0 })
+    /// Goes on to the next part; false at the end.
+    fn step(&mut self) -> Result<bool, Error> {
+        loop {
+            if self.walk.is_none() && !self.enter()? {
+                return Ok(false);
+            }
+            let Some(walk) = &mut self.walk else { return Ok(false) };
+            match walk.next()? {
+                Some(Item::Part { lsn, .. }) if lsn < self.from => {}
+                Some(Item::Part { .. }) => return Ok(true),
+                Some(Item::Lost(lost)) if lost.next_lsn <= self.from && lost.first_lsn < self.from => {}
+                Some(Item::Lost(lost)) => return Err(self.damaged(lost)),
+                Some(Item::Mark | Item::Truncation { .. }) => {}
+                None => {
+                    self.window = self.walk.take().map(Walk::into_window).unwrap_or_default();
+                }
+            }
+        }
     }
 
     /// Goes into the next segment; false if there is none.
     fn enter(&mut self) -> Result<bool, Error> {
-        let Some(link) = self.links.pop_front() else { return Ok(false) };
+        let Some(link) = self.links.front().copied() else { return Ok(false) };
         let path = path_of(&self.dir, link.epoch());
-        let Some(segment) = Segment::open(&*self.files, &self.dir, &link.header.log_id, link.epoch())? else {
-            return Err(Error::Superseded { path });
+        let next_lsn = link.header.first_lsn;
+        if self.at < next_lsn {
+            // No segment holds what is between.
+            let first_lsn = replace(&mut self.at, next_lsn);
+            let path = path_of(&self.dir, link.header.before.epoch);
+            return Err(Error::Missing { path, first_lsn, next_lsn });
+        }
+        let opened = Segment::open(&*self.files, &self.dir, &link.header.log_id, link.epoch());
+        let segment = match opened {
+            Ok(Some(segment)) => Some(segment),
+            Ok(None) | Err(Error::Superseded { .. }) => None,
+            Err(err) => return Err(err),
         };
         // Between the list and the lock it may have been taken for something else.
-        if segment.page()? == Page::Unused {
-            return Err(Error::Superseded { path });
-        }
+        let unused = |segment: &Segment| Ok(segment.page()? == Page::Unused && !link.header_lost);
+        let segment = match segment {
+            Some(segment) if !unused(&segment)? => segment,
+            _ => {
+                self.links.pop_front();
+                self.at = self.at.max(link.next_lsn);
+                return Err(Error::Superseded { path });
+            }
+        };
+        self.links.pop_front();
+        self.at = self.at.max(link.next_lsn);
         let window = take(&mut self.window);
-        let lsn_at_end = Some(link.next_lsn);
-        self.walk = Some(Walk::new(
-            &Arc::new(segment),
-            (FRAMES_AT, link.header.first_lsn),
-            link.end,
-            lsn_at_end,
-            window,
-        ));
+        let from = (FRAMES_AT, next_lsn);
+        self.walk = Some(Walk::new(&Arc::new(segment), from, link.end, Some(link.next_lsn), window));
         Ok(true)
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     frame::Seeds,
-    header::{FRAMES_AT, Header, PAGE_LEN, Page},
+    header::{FRAMES_AT, Header, PAGE_LEN, Page, SEGMENT_LEN_MAX},
 };
 use crate::{
     Error, File, Files,
@@ -43,6 +43,12 @@ impl Segment {
         epoch: u64,
     ) -> Result<Option<Self>, Error> {
         let path = path_of(dir, epoch);
+        match found(files.metadata(&path))? {
+            None => return Ok(None),
+            // Opening a pipe would wait for somebody to write to it.
+            Some(named) if !named.is_file => return Err(Error::NotAFile { path }),
+            Some(_) => {}
+        }
         let Some(file) = found(files.open(&path))? else { return Ok(None) };
         match file.try_lock_shared() {
             Ok(true) => {}
@@ -87,7 +93,7 @@ impl Segment {
 
     /// Where frames of a whole segment end: a file that was cut has fewer.
     pub(super) fn frames_end(&self) -> u64 {
-        self.len.max(FRAMES_AT) / 8 * 8
+        self.len.clamp(FRAMES_AT, SEGMENT_LEN_MAX) / 8 * 8
     }
 }
 

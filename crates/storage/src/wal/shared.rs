@@ -7,19 +7,27 @@
 use std::{
     mem::take,
     path::PathBuf,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use super::{
     frame::{self, MARK_LEN},
-    header::{FRAMES_AT, Header, SEGMENT_LEN_MAX},
+    header::{FRAMES_AT, Header, LSN_MAX, SEGMENT_LEN_MAX},
     options::WalOptions,
+    planted::{self, Plant},
     segment::Segment,
     state::{Head, Piece, State},
     stock,
 };
-use crate::{Durability, Error, Lock};
+use crate::{
+    Durability, Error, Lock,
+    sync::{Condvar, Mutex, MutexGuard},
+};
 
+/// How much is written before the thread syncs it, if nobody else does.
+const UNSYNCED_LEN: u64 = 8 << 20;
+/// A log that syncs this seldom, in bytes, has no use for segments filled with zeros.
+const SELDOM_LEN: u64 = 1 << 20;
 /// More than this is not kept in a buffer for the next group.
 const BUFFER_KEPT_MAX: usize = 4 << 20;
 
@@ -44,8 +52,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn wait<'a>(&self, guard: Guard<'a>) -> Guard<'a> {
-        self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner)
+    /// Waits until something has changed.
+    pub(super) fn wait<'a>(&self, mut guard: Guard<'a>) -> Guard<'a> {
+        guard.sleeping += 1;
+        let mut guard = self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        guard.sleeping -= 1;
+        guard
     }
 
     /// Appends records that belong together and returns the LSN of the first and the one behind the last.
@@ -55,6 +67,9 @@ impl Shared {
         state = self.make_room(state, needed)?;
         let first = state.next_lsn;
         let seq = state.seq;
+        if first >= LSN_MAX - records.len() as u64 {
+            return Err(Error::Options { path: self.dir.clone(), what: "has no LSNs left; begin a new log" });
+        }
         let count = records.len();
         {
             let State { head, next_lsn, stats, .. } = &mut *state;
@@ -82,22 +97,15 @@ impl Shared {
             return Ok(());
         }
         let seq = state.seq - 1;
-        let settled = self.settle(state, seq);
-        if settled.is_err() {
-            // This caller has been told.
-            self.lock().unreported = None;
-        }
-        settled
+        self.settle(state, seq)
     }
 
-    /// Gives all that has been appended to the system.
+    /// Gives all that has been appended so far to the system.
     pub(super) fn flush(&self) -> Result<(), Error> {
         let mut state = self.ready()?;
-        while state.busy {
-            state = self.wait(state);
-        }
-        if state.written < state.seq {
-            state = self.write(state, false)?;
+        let seq = state.seq;
+        while state.written < seq && !state.poisoned {
+            state = if state.busy { self.wait(state) } else { self.write(state, false)? };
         }
         drop(state);
         self.ready().map(drop)
@@ -146,13 +154,13 @@ impl Shared {
         segment.file.write_all_at(&bytes, at)
     }
 
-    /// The state, unless something has to be reported first.
+    /// The state, unless the log must be opened again first.
     fn ready(&self) -> Result<Guard<'_>, Error> {
-        let mut state = self.lock();
+        let state = self.lock();
         if state.poisoned {
             return Err(self.poisoned());
         }
-        match state.unreported.take() {
+        match &state.lost {
             Some(failed) => Err(failed.error()),
             None => Ok(state),
         }
@@ -173,7 +181,7 @@ impl Shared {
             }
             sum += frame::record_len(record.len());
         }
-        let allowed = SEGMENT_LEN_MAX - FRAMES_AT - 2 * MARK_LEN;
+        let allowed = SEGMENT_LEN_MAX - FRAMES_AT - 4 * MARK_LEN;
         if sum > allowed {
             return Err(Error::RecordTooLong { path: self.dir.clone(), needs: sum, allowed });
         }
@@ -226,10 +234,30 @@ impl Shared {
         (last.saturating_mul(2)).clamp(first, max)
     }
 
+    /// Whether the next segment is to be filled with zeros, which makes syncs cheaper and costs writing it once more.
+    pub(super) fn fills(state: &State) -> bool {
+        state.head.as_ref().is_none_or(|head| head.frames.at / SELDOM_LEN <= head.syncs)
+    }
+
+    /// Lets the thread sync what has come together without a sync, so that the next one is short.
+    fn order_sync(&self, state: &mut State, synced: bool) {
+        let due = UNSYNCED_LEN.min(self.options.segment_bytes_max / 2);
+        if synced {
+            state.unsynced_len = 0;
+        } else if self.options.background && state.unsynced_len >= due {
+            state.unsynced_len = 0;
+            state.stock.to_sync = state.head.as_ref().map(|head| Arc::clone(&head.segment));
+            self.work.notify_one();
+        }
+    }
+
     /// Lets the thread make the next segment.
     fn order(&self, state: &mut State) {
         let stock = &state.stock;
-        if self.options.background && stock.ready.is_none() && !stock.making && stock.wanted.is_none() {
+        let failed =
+            stock.failed.is_some() && stock.failed == state.head.as_ref().map(|head| head.segment.epoch);
+        let idle = stock.ready.is_none() && !stock.making && stock.wanted.is_none();
+        if self.options.background && idle && !failed {
             state.stock.wanted = Some(self.next_len(state));
             self.work.notify_one();
         }
@@ -238,21 +266,17 @@ impl Shared {
     /// Leaves records to a later write, unless enough have come together.
     fn hold_back<'a>(&'a self, mut state: Guard<'a>) -> Result<(), Error> {
         state.unwatched = true;
-        let held = state.head.as_ref().map_or(0, |head| head.frames.bytes.len());
-        if held < self.options.buffer_bytes && state.queue.is_empty() {
-            return Ok(());
-        }
-        if state.busy {
-            // Whoever is ahead of the disk waits for it here.
-            if held < self.options.buffer_bytes.saturating_mul(4) {
+        while state.held() >= self.options.buffer_bytes || !state.queue.is_empty() {
+            if !state.busy {
+                state = self.write(state, false)?;
+            } else if state.held() < self.options.buffer_bytes.saturating_mul(4) {
                 return Ok(());
-            }
-            while state.busy {
+            } else {
+                // Whoever is ahead of the disk waits for it here.
                 state = self.wait(state);
             }
         }
-        state = self.write(state, false)?;
-        match state.unreported.take() {
+        match &state.lost {
             Some(failed) => Err(failed.error()),
             None => Ok(()),
         }
@@ -288,20 +312,37 @@ impl Shared {
     ///
     /// A failed write is not its error but the outcome of the seqs it took along.
     fn write<'a>(&'a self, mut state: Guard<'a>, sync: bool) -> Result<Guard<'a>, Error> {
+        // A failed sync is told once: so that nobody misses it, there is one at a time.
+        while state.stock.syncing && (sync || state.begins()) {
+            state.busy = true;
+            state = self.wait(state);
+            state.busy = false;
+        }
+        if state.poisoned {
+            self.changed.notify_all();
+            return Err(self.poisoned());
+        }
         let (seq, next_lsn) = (state.seq, state.next_lsn);
         let unwatched = take(&mut state.unwatched);
         let pieces = Self::pieces(&mut state, sync);
         let mut transfer = Transfer { unsynced: take(&mut state.unsynced), ..Transfer::default() };
         state.busy = true;
+        state.in_flight = pieces.first().map(|piece| (piece.header, piece.offset, piece.lsn));
         drop(state);
 
-        let answer = transfer.run(&pieces, sync);
+        let answer = {
+            let _unwinding = Unwinding(self);
+            transfer.run(&pieces, sync)
+        };
 
         let mut state = self.lock();
         state.busy = false;
+        state.in_flight = None;
         let done = pieces.get(..transfer.written).unwrap_or_default();
         state.stats.writes += done.len() as u64;
-        state.stats.bytes_written += done.iter().map(|piece| piece.bytes.len() as u64).sum::<u64>();
+        let written_len = done.iter().map(|piece| piece.bytes.len() as u64).sum::<u64>();
+        state.stats.bytes_written += written_len;
+        state.unsynced_len += written_len;
         state.stats.syncs += transfer.syncs;
         state.unsynced = transfer.unsynced;
         state.durable_epoch = state.durable_epoch.max(transfer.durable_epoch);
@@ -310,14 +351,14 @@ impl Shared {
             state.unwatched |= unwatched;
             state.roll_back(piece, cause);
         }
-        if answer.is_err() {
+        if answer.is_err() && !planted::is(Plant::RetriedSync) {
             state.poisoned = true;
         } else if sync && transfer.failed.is_none() {
             mark_durable(&mut state, seq, next_lsn, done);
         }
-        let told = sync && answer.is_ok() && transfer.failed.is_none() && state.waiting <= 1;
+        self.order_sync(&mut state, sync);
         recycle(&mut state, pieces);
-        if !told {
+        if state.sleeping > 0 {
             self.changed.notify_all();
         }
         answer.map(|()| state)
@@ -335,6 +376,20 @@ impl Shared {
             pieces.extend(head.take(spare, seq, next_lsn));
         }
         pieces
+    }
+}
+
+/// Held while files are at work without the mutex: a panic there leaves the log poisoned, not waiting for ever.
+pub(super) struct Unwinding<'a>(pub(super) &'a Shared);
+
+impl Drop for Unwinding<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut state = self.0.lock();
+            state.poisoned = true;
+            (state.busy, state.stock.making, state.stock.syncing) = (false, false, false);
+            self.0.changed.notify_all();
+        }
     }
 }
 
@@ -359,7 +414,7 @@ impl Transfer {
     /// That of a sync, after which nothing is known of what was written.
     fn run(&mut self, pieces: &[Piece], sync: bool) -> Result<(), Error> {
         for piece in pieces {
-            if piece.offset == 0 {
+            if piece.offset == 0 && !planted::is(Plant::OneSyncTurnover) {
                 // The header says that all before it is durable.
                 self.sync()?;
             }
@@ -369,9 +424,6 @@ impl Transfer {
             }
             if !self.unsynced.iter().any(|known| Arc::ptr_eq(known, &piece.segment)) {
                 self.unsynced.push(Arc::clone(&piece.segment));
-            }
-            if !sync {
-                piece.segment.file.write_back(piece.offset, piece.bytes.len() as u64);
             }
             self.written += 1;
         }
@@ -391,7 +443,9 @@ impl Transfer {
 /// All before a seq is durable, and the LSN there is `next_lsn`.
 fn mark_durable(state: &mut State, seq: u64, next_lsn: u64, done: &[Piece]) {
     state.durable = seq;
+    state.durable_lsn = next_lsn;
     let Some(head) = &mut state.head else { return };
+    head.syncs += 1;
     if let Some(piece) = done.iter().rfind(|piece| Arc::ptr_eq(&piece.segment, &head.segment)) {
         head.durable = (piece.offset + piece.bytes.len() as u64, next_lsn);
     }

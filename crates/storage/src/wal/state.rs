@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) queue: Vec<Piece>,
     /// Segments with writes that are not synced, oldest first.
     pub(super) unsynced: Vec<Arc<Segment>>,
+    /// Bytes written since the last sync.
+    pub(super) unsynced_len: u64,
     pub(super) start_lsn: u64,
     pub(super) next_lsn: u64,
     /// Highest epoch that any name ever had.
@@ -36,17 +38,23 @@ pub(super) struct State {
     pub(super) seq: u64,
     /// All seqs below have been written, or have failed.
     pub(super) written: u64,
+    /// All records below are durable.
+    pub(super) durable_lsn: u64,
     /// All seqs below are durable, or have failed.
     pub(super) durable: u64,
     /// Seqs that failed, as long as somebody may ask.
     pub(super) failed: Vec<Failed>,
+    /// Who waits for an outcome, and who for any change.
     pub(super) waiting: usize,
+    pub(super) sleeping: usize,
     /// Whether somebody writes or syncs.
     pub(super) busy: bool,
     /// Whether records that nobody waits for have been encoded since the last write.
     pub(super) unwatched: bool,
-    /// A failure that took records whose appenders had gone.
-    pub(super) unreported: Option<Failed>,
+    /// A failure that took records whose appenders had gone: all are told of it, until the log is opened again.
+    pub(super) lost: Option<Failed>,
+    /// What is being written begins in the segment of this header, at this offset and LSN.
+    pub(super) in_flight: Option<(Header, u64, u64)>,
     pub(super) poisoned: bool,
     /// Buffers for use again.
     pub(super) buffers: Vec<Vec<u8>>,
@@ -62,6 +70,8 @@ pub(super) struct Head {
     pub(super) frames: Frames,
     /// Up to where this segment is known durable, and the LSN there; zeros if nothing is.
     pub(super) durable: (u64, u64),
+    /// How often it was synced.
+    pub(super) syncs: u64,
     /// Where the frames that are not yet written start, and the first seq and LSN in them.
     pub(super) written: u64,
     pub(super) seq: u64,
@@ -97,8 +107,13 @@ pub(super) struct Stock {
     /// Whether the thread is to make one, of this length.
     pub(super) wanted: Option<u64>,
     pub(super) making: bool,
+    /// The head for which none could be made: it is not tried again before the next.
+    pub(super) failed: Option<u64>,
     /// Given-up segments with an empty header page: epoch of the name, and length.
     pub(super) spares: Vec<(u64, u64)>,
+    /// The segment that the thread is to sync, and whether it does.
+    pub(super) to_sync: Option<Arc<Segment>>,
+    pub(super) syncing: bool,
     pub(super) shut: bool,
 }
 
@@ -106,7 +121,7 @@ impl Head {
     /// A segment whose header page has yet to be written, with the first frames.
     pub(super) fn begin(segment: Arc<Segment>, header: Header, seq: u64, buffer: Vec<u8>) -> Self {
         let frames = Frames::begin(&header, buffer);
-        Self { segment, header, frames, durable: (0, 0), written: 0, seq, lsn: header.first_lsn }
+        Self { segment, header, frames, durable: (0, 0), syncs: 0, written: 0, seq, lsn: header.first_lsn }
     }
 
     /// Whether records of `len` encoded bytes fit, with the marks that must follow.
@@ -139,11 +154,38 @@ impl Head {
     }
 
     pub(super) fn link(&self, next_lsn: u64) -> Link {
-        Link { header: self.header, end: self.frames.at, next_lsn }
+        Link { header: self.header, end: self.frames.at, next_lsn, header_lost: false }
     }
 }
 
 impl State {
+    /// How many bytes are encoded and not given to anybody who writes.
+    pub(super) fn held(&self) -> usize {
+        let queued: usize = self.queue.iter().map(|piece| piece.bytes.len()).sum();
+        queued + self.head.as_ref().map_or(0, |head| head.frames.bytes.len())
+    }
+
+    /// The segments as far as they are written, and the LSN behind that.
+    pub(super) fn readable(&self) -> (Vec<Link>, u64) {
+        let queued = self.queue.first().map(|piece| (piece.header, piece.offset, piece.lsn));
+        let head = self.head.as_ref().map(|head| (head.header, head.written, head.lsn));
+        let mut links: Vec<Link> = self.links.iter().copied().collect();
+        let Some((header, end, next_lsn)) = self.in_flight.or(queued).or(head) else {
+            return (links, self.next_lsn);
+        };
+        links.retain(|link| link.epoch() < header.epoch);
+        if end > 0 {
+            links.push(Link { header, end, next_lsn, header_lost: false });
+        }
+        (links, next_lsn)
+    }
+
+    /// Whether what is encoded begins a segment.
+    pub(super) fn begins(&self) -> bool {
+        self.queue.iter().any(|piece| piece.offset == 0)
+            || self.head.as_ref().is_some_and(|head| head.written == 0)
+    }
+
     /// A buffer to encode into.
     pub(super) fn buffer(&mut self) -> Vec<u8> {
         self.buffers.pop().unwrap_or_default()
@@ -172,14 +214,14 @@ impl State {
         } else {
             let end = piece.offset;
             self.before = Before { epoch: piece.segment.epoch, end };
-            self.links.push_back(Link { header: piece.header, end, next_lsn: piece.lsn });
+            self.links.push_back(Link { header: piece.header, end, next_lsn: piece.lsn, header_lost: false });
         }
         self.written = self.seq;
         if self.waiting > 0 {
             self.failed.push(failed.clone());
         }
         if std::mem::take(&mut self.unwatched) {
-            self.unreported = Some(failed);
+            self.lost.get_or_insert(failed);
         }
     }
 

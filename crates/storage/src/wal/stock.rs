@@ -9,7 +9,8 @@ use super::{
     header::PAGE_LEN,
     options::GivenUp,
     segment::{Segment, fill, path_of},
-    shared::{Guard, Shared},
+    shared::{Guard, Shared, Unwinding},
+    state::State,
 };
 use crate::{
     Error, Files,
@@ -37,42 +38,55 @@ pub(super) fn take<'a>(
         return Ok((log.wait(state), None));
     }
     state.stock.wanted = None;
-    state.epoch += 1;
-    let (epoch, spare, log_id) = (state.epoch, spare(&mut state, len), state.log_id);
+    let wanted = Wanted::next(&mut state, len);
     // Appenders wait for the mutex meanwhile: they could not go on either.
-    let segment = make(log, &log_id, epoch, len, spare)?;
-    state.stats.segments_recycled += u64::from(spare.is_some());
+    let segment = wanted.make(log)?;
+    state.stats.segments_recycled += u64::from(wanted.spare.is_some());
     Ok((state, Some(segment)))
 }
 
-/// Takes a spare of exactly this length out of the stock.
-fn spare(state: &mut Guard<'_>, len: u64) -> Option<u64> {
-    let index = state.stock.spares.iter().position(|&(_, spare_len)| spare_len == len)?;
-    Some(state.stock.spares.swap_remove(index).0)
-}
-
-/// Makes the segment of `epoch`, from a spare or a new file, with its name and length durable.
-fn make(
-    log: &Shared,
-    log_id: &[u8; 16],
+/// A segment that is to be made.
+struct Wanted {
+    log_id: [u8; 16],
     epoch: u64,
     len: u64,
+    /// The epoch of a given-up segment of this length.
     spare: Option<u64>,
-) -> Result<Arc<Segment>, Error> {
-    let (files, dir) = (&*log.options.files, &*log.dir);
-    let path = path_of(dir, epoch);
-    if let Some(spare) = spare {
-        move_synced(files, &path_of(dir, spare), &path)?;
-        return Ok(Arc::new(Segment::new(files.open_rw(&path)?, log_id, epoch, len)));
+    /// Whether it is to be filled with zeros.
+    fill: bool,
+}
+
+impl Wanted {
+    /// Gives it the next epoch.
+    fn next(state: &mut State, len: u64) -> Self {
+        state.epoch += 1;
+        let spares = &mut state.stock.spares;
+        let spare = spares.iter().position(|&(_, spare_len)| spare_len == len);
+        let spare = spare.map(|index| spares.swap_remove(index).0);
+        Self { log_id: state.log_id, epoch: state.epoch, len, spare, fill: Shared::fills(state) }
     }
-    let file = files.create_new(&path)?;
-    let made = fill(&*file, 0, len).and_then(|()| file.sync_data()).and_then(|()| files.sync_dir(dir));
-    match made {
-        Ok(()) => Ok(Arc::new(Segment::new(file, log_id, epoch, len))),
-        Err(err) => {
-            // What can't be removed now is a stray, which the next opening removes.
-            let _ = files.remove(&path);
-            Err(err)
+
+    /// Makes it, with its name and length durable.
+    fn make(&self, log: &Shared) -> Result<Arc<Segment>, Error> {
+        let (files, dir) = (&*log.options.files, &*log.dir);
+        let path = path_of(dir, self.epoch);
+        let segment = |file| Arc::new(Segment::new(file, &self.log_id, self.epoch, self.len));
+        if let Some(spare) = self.spare {
+            move_synced(files, &path_of(dir, spare), &path)?;
+            return files.open_rw(&path).map(segment);
+        }
+        let file = files.create_new(&path)?;
+        // Its last byte alone makes a file as long as it is to be, and leaves its blocks for later.
+        let from = if self.fill { 0 } else { self.len.saturating_sub(1) };
+        let made =
+            fill(&*file, from, self.len).and_then(|()| file.sync_data()).and_then(|()| files.sync_dir(dir));
+        match made {
+            Ok(()) => Ok(segment(file)),
+            Err(err) => {
+                // What can't be removed now is a stray, which the next opening removes.
+                let _ = files.remove(&path);
+                Err(err)
+            }
         }
     }
 }
@@ -97,11 +111,7 @@ pub(super) fn clear(log: &Shared) {
 pub(super) fn give_up(log: &Shared, epoch: u64, len: u64) -> Result<(), Error> {
     let (files, path) = (&*log.options.files, path_of(&log.dir, epoch));
     match log.options.given_up {
-        GivenUp::Archive => {
-            let mut name = path.clone().into_os_string();
-            name.push(".archived");
-            return found(move_synced(files, &path, Path::new(&name))).map(drop);
-        }
+        GivenUp::Archive => return archive(files, &path),
         GivenUp::Recycle if wanted(log, len) && empty(files, &path)? => {
             log.lock().stock.spares.push((epoch, len));
             return Ok(());
@@ -109,6 +119,13 @@ pub(super) fn give_up(log: &Shared, epoch: u64, len: u64) -> Result<(), Error> {
         GivenUp::Recycle | GivenUp::Remove => {}
     }
     found(files.remove(&path)).map(drop)
+}
+
+/// Keeps a segment under another name.
+pub(super) fn archive(files: &dyn Files, path: &Path) -> Result<(), Error> {
+    let mut name = path.to_owned().into_os_string();
+    name.push(".archived");
+    found(move_synced(files, path, Path::new(&name))).map(drop)
 }
 
 /// Whether a spare of this length would be used.
@@ -131,7 +148,7 @@ fn empty(files: &dyn Files, path: &Path) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// The thread: makes the next segment when it is wanted, until the log is shut.
+/// The thread: makes the next segment and syncs when that is wanted, until the log is shut.
 pub(super) fn run(log: &Shared) {
     let mut state = log.lock();
     loop {
@@ -140,6 +157,8 @@ pub(super) fn run(log: &Shared) {
         }
         if let Some(len) = state.stock.wanted.take() {
             state = make_ahead(log, state, len);
+        } else if state.stock.to_sync.is_some() {
+            state = sync(log, state);
         } else {
             state = log.work.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -147,18 +166,43 @@ pub(super) fn run(log: &Shared) {
 }
 
 fn make_ahead<'a>(log: &'a Shared, mut state: Guard<'a>, len: u64) -> Guard<'a> {
-    state.epoch += 1;
     state.stock.making = true;
-    let (epoch, spare, log_id) = (state.epoch, spare(&mut state, len), state.log_id);
+    let wanted = Wanted::next(&mut state, len);
     drop(state);
-    let made = make(log, &log_id, epoch, len, spare);
+    let made = {
+        let _unwinding = Unwinding(log);
+        wanted.make(log)
+    };
     let mut state = log.lock();
     state.stock.making = false;
-    // If it failed, the append that needs the segment tries again, and answers for it.
     if let Ok(segment) = made {
-        state.stats.segments_recycled += u64::from(spare.is_some());
+        state.stats.segments_recycled += u64::from(wanted.spare.is_some());
         state.stock.ready = Some(segment);
+    } else {
+        // The append that needs the segment tries again, and answers for it.
+        state.stock.failed = state.head.as_ref().map(|head| head.segment.epoch);
+        state.stock.spares.extend(wanted.spare.map(|epoch| (epoch, len)));
     }
+    log.changed.notify_all();
+    state
+}
+
+/// Syncs what is to be synced, once nobody else does.
+fn sync<'a>(log: &'a Shared, mut state: Guard<'a>) -> Guard<'a> {
+    if state.busy {
+        return log.wait(state);
+    }
+    let Some(segment) = state.stock.to_sync.take() else { return state };
+    state.stock.syncing = true;
+    drop(state);
+    let synced = {
+        let _unwinding = Unwinding(log);
+        segment.file.sync_data()
+    };
+    let mut state = log.lock();
+    state.stock.syncing = false;
+    // What was written meanwhile is not covered, so nothing is taken for durable.
+    state.poisoned |= synced.is_err();
     log.changed.notify_all();
     state
 }

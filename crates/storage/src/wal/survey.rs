@@ -62,7 +62,10 @@ pub(super) fn durable(segment: &Arc<Segment>, window: &mut Window) -> Result<Opt
 }
 
 /// The LSN of the first record of a segment whose header is lost: counted back from its first mark, or from
-/// the end and the LSN there if that is reached.
+/// the end and the LSN there.
+///
+/// Where something before that is damaged too, it is the LSN of the first valid frame, by its low LSN: what
+/// was before that is lost, and was below it.
 pub(super) fn first_lsn(
     segment: &Arc<Segment>,
     behind: Option<(u64, u64)>,
@@ -70,19 +73,33 @@ pub(super) fn first_lsn(
 ) -> Result<Option<u64>, Error> {
     let end = behind.map_or(u64::MAX, |(end, _)| end);
     let mut cursor = Cursor::new(Arc::clone(segment), FRAMES_AT, end, take(window));
-    let mut records = 0;
-    let mut known = None;
-    while let Some(found) = cursor.frame()? {
+    let (mut records, mut whole) = (0, true);
+    let (mut first_low, mut known) = (None, None);
+    loop {
+        let mut found = cursor.frame()?;
+        if found.is_none() && cursor.at() < cursor.end() {
+            let from = cursor.at();
+            found = cursor.resume()?;
+            // Behind the last frame of a segment without an end it is zeros that are passed over.
+            whole &= found.is_none() && behind.is_none_or(|(end, _)| from >= end);
+        }
+        let Some(found) = found else { break };
+        first_low.get_or_insert(found.head.lsn_low());
         if let Some(Control::Mark(mark)) = control(&found, cursor.payload(&found)) {
             known = Some(mark.next_lsn);
             break;
         }
-        records += u64::from(found.head.kind == Kind::Record && found.head.flags & LAST != 0);
+        records += u64::from(found.head.kind() == Kind::Record && found.head.flags() & LAST != 0);
         cursor.advance(found.end);
     }
     let reached = behind.filter(|&(end, _)| cursor.at() >= end).map(|(_, lsn)| lsn);
     *window = cursor.into_window();
-    Ok(known.or(reached).and_then(|lsn| lsn.checked_sub(records)).filter(|&lsn| lsn > 0))
+    let Some(anchor) = known.or(reached) else { return Ok(None) };
+    let back = match first_low {
+        Some(first_low) if !whole => u64::from(low(anchor).wrapping_sub(first_low)),
+        _ => records,
+    };
+    Ok(anchor.checked_sub(back).filter(|&lsn| lsn > 0))
 }
 
 /// Goes along frames that are in place, from an offset with its LSN; behind the first gap it looks for marks.
@@ -129,6 +146,8 @@ struct Run {
     inside_batch: bool,
     /// Behind the last record, batch or mark that is whole, and the LSN there.
     whole: (u64, u64),
+    /// Behind the last mark, or where it began, and the LSN there.
+    marked: (u64, u64),
     durable: Option<(u64, u64)>,
     start_lsn: u64,
     closed: bool,
@@ -141,6 +160,7 @@ impl Run {
             inside_record: false,
             inside_batch: false,
             whole: from,
+            marked: from,
             durable: None,
             start_lsn: 1,
             closed: false,
@@ -150,18 +170,19 @@ impl Run {
     /// Goes over a frame; false if it is not in place.
     fn take(&mut self, found: &Found, control: Option<&Control>) -> bool {
         let head = &found.head;
-        if head.lsn_low != low(self.lsn) {
+        if head.lsn_low() != low(self.lsn) {
             return false;
         }
         let inside = self.inside_record || self.inside_batch;
         match control {
-            None if head.kind == Kind::Record && (head.flags & FIRST == 0) == self.inside_record => {
-                self.inside_record = head.flags & LAST == 0;
-                self.inside_batch = head.flags & BATCH != 0;
+            None if head.kind() == Kind::Record && (head.flags() & FIRST == 0) == self.inside_record => {
+                self.inside_record = head.flags() & LAST == 0;
+                self.inside_batch = head.flags() & BATCH != 0;
                 self.lsn += u64::from(!self.inside_record);
                 self.closed = false;
             }
-            Some(Control::Mark(mark)) if !inside && mark.next_lsn == self.lsn => {
+            Some(Control::Mark(mark)) if !inside && mark.next_lsn == self.lsn && self.agrees(mark) => {
+                self.marked = (found.end, self.lsn);
                 self.durable = later(self.durable, mark);
                 self.closed = mark.durable_end == mark.offset;
             }
@@ -175,6 +196,23 @@ impl Run {
             self.whole = (found.end, self.lsn);
         }
         true
+    }
+
+    /// Whether the LSN that a mark names is the one at the place it names, where that can be told.
+    ///
+    /// A writer names the end of the group before, what it named before, or the mark's own offset.
+    fn agrees(&self, mark: &Mark) -> bool {
+        let named = (mark.durable_end, mark.durable_lsn);
+        let (end, lsn) = self.marked;
+        match mark.durable_end {
+            at if at == mark.offset => mark.durable_lsn == self.lsn,
+            at if at == end => mark.durable_lsn == lsn,
+            at => {
+                at < end
+                    && mark.durable_lsn <= lsn
+                    && self.durable.is_none_or(|before| before.0 != at || before == named)
+            }
+        }
     }
 
     fn survey(&self, gap: u64) -> Survey {

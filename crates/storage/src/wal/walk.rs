@@ -1,11 +1,12 @@
 //! What one segment holds, with the LSNs counted and damage told.
 
-use std::{path::Path, sync::Arc};
+use std::{mem::replace, path::Path, sync::Arc};
 
 use super::{
     cursor::{Cursor, Found, Window},
     frame::{FIRST, HEAD_LEN, Kind, LAST},
     header::{FRAMES_AT, LSN_MAX},
+    planted::{self, Plant},
     segment::Segment,
 };
 use crate::Error;
@@ -19,6 +20,8 @@ pub(super) struct Walk {
     segment: Arc<Segment>,
     cursor: Cursor,
     lsn: u64,
+    /// Where the content ends; beyond the cursor's end in a file that was cut.
+    end: u64,
     /// The LSN behind the end, where a successor says it.
     lsn_at_end: Option<u64>,
     /// Whether a record has begun and not ended.
@@ -75,6 +78,7 @@ impl Walk {
             segment: Arc::clone(segment),
             cursor,
             lsn,
+            end,
             lsn_at_end,
             inside: false,
             resumed: None,
@@ -90,7 +94,7 @@ impl Walk {
     /// LSN, flags and bytes of the part handed out last, until the next step.
     pub(super) fn part(&self) -> Option<(u64, u8, &[u8])> {
         let (lsn, found) = self.last.as_ref()?;
-        Some((*lsn, found.head.flags, self.cursor.payload(found)))
+        Some((*lsn, found.head.flags(), self.cursor.payload(found)))
     }
 
     /// The segment.
@@ -105,6 +109,10 @@ impl Walk {
             None if self.cursor.at() >= self.cursor.end() => return Ok(self.finish()),
             None => match self.cursor.frame()?.filter(|found| self.fits(found)) {
                 Some(found) => found,
+                None if planted::is(Plant::SkippedRecord) => {
+                    self.lost()?;
+                    return self.next();
+                }
                 None => return self.lost().map(Some),
             },
         };
@@ -114,14 +122,14 @@ impl Walk {
 
     fn item(&mut self, found: &Found) -> Item<'_> {
         let offset = found.offset;
-        if found.head.kind == Kind::Record {
+        if found.head.kind() == Kind::Record {
             let lsn = self.lsn;
-            let last = found.head.flags & LAST != 0;
+            let last = found.head.flags() & LAST != 0;
             self.inside = !last;
             self.lsn += u64::from(last);
             self.last = Some((lsn, *found));
             let payload = self.cursor.payload(found);
-            return Item::Part { lsn, flags: found.head.flags, payload };
+            return Item::Part { lsn, flags: found.head.flags(), payload };
         }
         match control(found, self.cursor.payload(found)) {
             Some(Control::Mark(_)) => Item::Mark,
@@ -131,27 +139,33 @@ impl Walk {
         }
     }
 
-    /// At the end a record may be unfinished, or the count differ from what the successor says.
+    /// At the end a record may be unfinished, the count differ from what the successor says, or the file be cut.
     fn finish(&mut self) -> Option<Item<'_>> {
         let offset = self.cursor.end();
+        let resumed = self.take_end();
         let expected = self.lsn_at_end.take().unwrap_or(self.lsn);
-        if self.inside || expected > self.lsn {
+        if self.inside || expected > self.lsn || resumed > offset {
             let first_lsn = self.lsn;
             self.inside = false;
             self.lsn = expected.max(first_lsn);
-            return Some(Item::Lost(Lost { offset, resumed: offset, first_lsn, next_lsn: self.lsn }));
+            return Some(Item::Lost(Lost { offset, resumed, first_lsn, next_lsn: self.lsn }));
         }
         None
+    }
+
+    /// Where the content ends, the first time that somebody asks.
+    fn take_end(&mut self) -> u64 {
+        replace(&mut self.end, self.cursor.end()).max(self.cursor.end())
     }
 
     /// Whether a frame that is valid alone is also what may come next.
     fn fits(&self, found: &Found) -> bool {
         let head = &found.head;
-        if head.lsn_low != low(self.lsn) {
+        if head.lsn_low() != low(self.lsn) {
             return false;
         }
-        match head.kind {
-            Kind::Record => (head.flags & FIRST == 0) == self.inside,
+        match head.kind() {
+            Kind::Record => (head.flags() & FIRST == 0) == self.inside,
             Kind::Mark | Kind::Truncation => {
                 !self.inside
                     && match control(found, self.cursor.payload(found)) {
@@ -169,9 +183,9 @@ impl Walk {
         self.inside = false;
         let mut next = self.cursor.resume()?;
         while let Some(found) = next {
-            let begins = found.head.kind != Kind::Record || found.head.flags & FIRST != 0;
+            let begins = found.head.kind() != Kind::Record || found.head.flags() & FIRST != 0;
             let sound =
-                found.head.kind == Kind::Record || control(&found, self.cursor.payload(&found)).is_some();
+                found.head.kind() == Kind::Record || control(&found, self.cursor.payload(&found)).is_some();
             if begins && sound {
                 break;
             }
@@ -182,7 +196,7 @@ impl Walk {
                 None => self.cursor.resume()?,
             };
         }
-        let resumed = self.cursor.at();
+        let resumed = if next.is_some() { self.cursor.at() } else { self.take_end() };
         self.lsn = match &next {
             Some(found) => self.lsn_after(found, resumed - offset)?.max(first_lsn),
             None => self.lsn_at_end.take().unwrap_or(first_lsn).max(first_lsn),
@@ -196,7 +210,7 @@ impl Walk {
         if let Some(Control::Mark(mark)) = control(found, self.cursor.payload(found)) {
             return Ok(mark.next_lsn);
         }
-        let nearest = self.lsn + u64::from(found.head.lsn_low.wrapping_sub(low(self.lsn)));
+        let nearest = self.lsn + u64::from(found.head.lsn_low().wrapping_sub(low(self.lsn)));
         if lost_len < LOW_LSN_PROVES {
             return Ok(nearest);
         }
@@ -208,7 +222,7 @@ impl Walk {
             if let Some(Control::Mark(mark)) = control(&next, ahead.payload(&next)) {
                 return Ok(mark.next_lsn.saturating_sub(count));
             }
-            count += u64::from(next.head.kind == Kind::Record && next.head.flags & LAST != 0);
+            count += u64::from(next.head.kind() == Kind::Record && next.head.flags() & LAST != 0);
             ahead.advance(next.end);
         }
         let counted = self.lsn_at_end.filter(|_| ahead.at() >= ahead.end());
@@ -226,7 +240,7 @@ pub(super) enum Control {
 pub(super) fn control(found: &Found, payload: &[u8]) -> Option<Control> {
     let (first, rest) = payload.split_first_chunk()?;
     let first = u64::from_le_bytes(*first);
-    match found.head.kind {
+    match found.head.kind() {
         Kind::Record => None,
         Kind::Mark => {
             let ([durable, next], []) = rest.as_chunks::<8>() else { return None };
@@ -239,7 +253,7 @@ pub(super) fn control(found: &Found, payload: &[u8]) -> Option<Control> {
                         && (1..=next_lsn).contains(&durable_lsn)
                 }
             };
-            let next = low(next_lsn) == found.head.lsn_low && (1..=LSN_MAX).contains(&next_lsn);
+            let next = low(next_lsn) == found.head.lsn_low() && (1..=LSN_MAX).contains(&next_lsn);
             let (offset, end) = (found.offset, found.end);
             let mark = Mark { offset, end, durable_end: first, durable_lsn, next_lsn };
             (durable && next).then_some(Control::Mark(mark))

@@ -6,7 +6,7 @@ use keepstone_storage::{
 };
 use keepstone_testkit::CountingFiles;
 
-use super::{DIR, drain, lsn, lsns, open, options, read, read_only, record};
+use super::{DIR, drain, image, lsn, lsns, open, options, read, read_only, record};
 
 fn memory() -> Arc<dyn Files> {
     Arc::new(MemFiles::new())
@@ -165,19 +165,6 @@ fn what_a_killed_writer_left_is_copied_before_it_is_handed_out() {
     assert_eq!(wal.opened().copied, 2);
     assert_eq!(lsns(&read(&wal).unwrap()), (1..=11).collect::<Vec<_>>());
     assert_eq!(wal.append(b"next", Durability::Durable).unwrap(), lsn(12));
-}
-
-/// The same content on a disk without locks held.
-fn image(files: &Arc<dyn Files>) -> Arc<dyn Files> {
-    let copy = MemFiles::new();
-    copy.create_dir(Path::new(DIR)).unwrap();
-    for name in files.list(Path::new(DIR)).unwrap() {
-        let path = Path::new(DIR).join(name);
-        let mut bytes = Vec::new();
-        keepstone_storage::read(&**files, &path, u64::MAX, &mut bytes).unwrap();
-        copy.create_new(&path).unwrap().write_all_at(&bytes, 0).unwrap();
-    }
-    Arc::new(copy)
 }
 
 #[test]

@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
 use keepstone_storage::{Durability, Files, Wal};
-use keepstone_testkit::{Failure, SimFiles, Sweep, Swept};
+use keepstone_testkit::{Failure, Random, SimFiles, Step, Sweep, Swept, effort, histories};
 
-use super::{DIR, lsns, options, read, record};
+use super::{DIR, content, lsns, options, read, read_only, record};
 
 /// What a history appends: lengths, and how.
-#[derive(Clone, Copy)]
-enum Act {
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Act {
     Durable(usize),
     Buffered(usize),
     Batch(usize),
@@ -97,7 +97,43 @@ fn check(disk: &SimFiles, acknowledged: u64, len_of: &dyn Fn(u64) -> usize) -> R
     Ok(())
 }
 
-fn sweep(acts: &[Act]) -> Result<Swept, Failure> {
+/// Reading only writes nothing; what is opened and left is opened again without a change.
+fn check_again(disk: &SimFiles) -> Result<(), String> {
+    let files = disk_of(disk);
+    if files.list(DIR.as_ref()).is_err() {
+        return Ok(());
+    }
+    let seen = read_only(&files).map_err(|e| format!("read only: {e}"))?;
+    if !disk.steps().is_empty() {
+        return Err(format!("reading made steps: {:?}", disk.steps()));
+    }
+    drop(Wal::open(DIR, options(&files)).map_err(|e| format!("open: {e}"))?);
+    let (first, steps) = (content(&*files), disk.steps().len());
+    drop(Wal::open(DIR, options(&files)).map_err(|e| format!("open again: {e}"))?);
+    let is_sync = |step: &Step| matches!(step, Step::SyncData { .. } | Step::SyncDir { .. });
+    if let Some(step) = disk.steps()[steps..].iter().find(|step| !is_sync(step)) {
+        return Err(format!("opening again made a step: {step}"));
+    }
+    if content(&*files) != first || read_only(&files).ok() != Some(seen) {
+        return Err("opening changed what is there".to_owned());
+    }
+    Ok(())
+}
+
+pub(super) fn sweep(acts: &[Act]) -> Result<Swept, Failure> {
+    let scale = effort::scale();
+    let sweep = Sweep::new()
+        .states_max_per_point(128 * scale)
+        .recoveries_max_per_point(4 * scale)
+        .states_again_max_per_point(32 * scale);
+    sweep_with(sweep, acts, &|_| Ok(()))
+}
+
+fn sweep_with(
+    sweep: Sweep<'_>,
+    acts: &[Act],
+    check_first: &dyn Fn(&SimFiles) -> Result<(), String>,
+) -> Result<Swept, Failure> {
     let mut lens = vec![0];
     for act in acts {
         match *act {
@@ -107,7 +143,7 @@ fn sweep(acts: &[Act]) -> Result<Swept, Failure> {
         }
     }
     let len_of = move |lsn: u64| lens.get(usize::try_from(lsn).unwrap()).copied().unwrap_or(4);
-    Sweep::new()
+    sweep
         .run(|disk| run(disk, acts))
         .recover(|disk| {
             let wal = Wal::open(DIR, options(&disk_of(disk))).map_err(|e| e.to_string())?;
@@ -116,7 +152,10 @@ fn sweep(acts: &[Act]) -> Result<Swept, Failure> {
             drop(wal);
             Ok(())
         })
-        .check(|disk, acknowledged| check(disk, acknowledged, &len_of))
+        .check(|disk, acknowledged| {
+            check_first(disk)?;
+            check(disk, acknowledged, &len_of)
+        })
 }
 
 fn check_sweep(acts: &[Act]) {
@@ -189,4 +228,52 @@ fn giving_up_records_survives_a_crash_at_any_step() {
         Act::Truncate(5),
         Act::Durable(1),
     ]);
+}
+
+#[test]
+fn opening_twice_changes_nothing_the_second_time() {
+    let acts = [Act::Durable(100), Act::Buffered(6000), Act::Flush, Act::Batch(3000), Act::Truncate(3)];
+    let swept = sweep_with(Sweep::new().depth(1).states_max_per_point(64), &acts, &check_again);
+    println!("{}", swept.unwrap_or_else(|failure| panic!("{failure}")));
+}
+
+/// What a program might do, of a seed.
+fn history(random: &mut Random) -> Vec<Act> {
+    let mut next = 1;
+    let mut acts = Vec::new();
+    for _ in 0..4 + random.index(6) {
+        let len = [0, 7, 40, 300, 600, 3000, 7000][random.index(7)];
+        let act = match random.below(12) {
+            0..3 => Act::Durable(len),
+            3..6 => Act::Buffered(len),
+            6 => Act::Batch(len.min(3000)),
+            7 => Act::Flush,
+            8 => Act::Sync,
+            9 => Act::Truncate(random.below(next + 2)),
+            10 => Act::Reopen,
+            _ => Act::Kill,
+        };
+        next += match act {
+            Act::Durable(_) | Act::Buffered(_) => 1,
+            Act::Batch(_) => 3,
+            _ => 0,
+        };
+        acts.push(act);
+    }
+    acts
+}
+
+#[test]
+fn random_histories_survive_a_crash_at_any_step() {
+    let swept = histories(4, |seed| {
+        let acts = history(&mut Random::new(seed));
+        let scale = effort::scale();
+        let sweep = Sweep::new()
+            .seed(seed)
+            .states_max_per_point(20 * scale)
+            .recoveries_max_per_point(2 * scale)
+            .states_again_max_per_point(8 * scale);
+        sweep_with(sweep, &acts, &check_again).inspect_err(|_| println!("seed {seed}: {acts:?}"))
+    });
+    println!("{}", swept.unwrap_or_else(|failure| panic!("{failure}")));
 }

@@ -1,0 +1,6 @@
+mod damage;
+mod files;
+mod hostile;
+mod listing;
+mod oddities;
+mod wire;

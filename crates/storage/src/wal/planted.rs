@@ -1,0 +1,71 @@
+//! Known faults, which a test plants to show that it catches them. Without the feature of that name
+//! none is ever there, and asking costs nothing.
+#![cfg_attr(not(feature = "planted"), expect(unreachable_pub, reason = "only tests name these"))]
+
+#[cfg(feature = "planted")]
+use std::cell::Cell;
+
+use crate::{Error, File};
+
+/// A log that is wrong in a known way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plant {
+    /// The head of a frame, and so its length, is believed without a look at its CRC.
+    TrustedLength,
+    /// What is damaged is passed over without a word.
+    SkippedRecord,
+    /// The seed of a frame leaves the epoch out, so that what an earlier use of a segment left fits.
+    StaleTail,
+    /// A failed sync is an error once, and appending goes on.
+    RetriedSync,
+    /// A segment is begun before the one before it has been synced.
+    OneSyncTurnover,
+    /// Who writes is what the lock file says, not who has its lock.
+    ContentLock,
+    /// The CRC of a segment header is not looked at.
+    UncoveredHeader,
+    /// What a killed writer left is handed out as it is, not copied and synced.
+    BelievedCache,
+}
+
+#[cfg(feature = "planted")]
+thread_local! {
+    static PLANTED: Cell<Option<Plant>> = const { Cell::new(None) };
+}
+
+/// Runs `work` with a fault in all logs of this thread; those with a thread of their own are sound there.
+#[cfg(feature = "planted")]
+pub fn with<T>(plant: Plant, work: impl FnOnce() -> T) -> T {
+    struct Pulled;
+    impl Drop for Pulled {
+        fn drop(&mut self) {
+            PLANTED.set(None);
+        }
+    }
+    PLANTED.set(Some(plant));
+    let _pulled = Pulled;
+    work()
+}
+
+/// Whether a fault is planted.
+#[cfg(feature = "planted")]
+pub(crate) fn is(plant: Plant) -> bool {
+    PLANTED.get() == Some(plant)
+}
+
+/// Whether a fault is planted: never in this build.
+#[cfg(not(feature = "planted"))]
+pub(crate) const fn is(_: Plant) -> bool {
+    false
+}
+
+/// What a lock must not be: written down by a program, and taken back when it ends.
+pub(crate) fn take_by_content(file: &dyn File) -> Result<bool, Error> {
+    let mut content = [0];
+    file.read_full_at(&mut content, 0)?;
+    let free = content == [0];
+    if free {
+        file.write_all_at(&[1], 0)?;
+    }
+    Ok(free)
+}
