@@ -6,6 +6,7 @@ mod encode;
 mod large;
 mod load;
 mod verify;
+mod wal;
 
 use crate::case::Plan;
 
@@ -13,8 +14,8 @@ use crate::case::Plan;
 const SIZES: [(&str, u32); 4] =
     [("mixed 1k", 1000), ("mixed 10k", 10_000), ("mixed 100k", 100_000), ("mixed 1M", 1_000_000)];
 
-/// Returns all cases, in the order of the table.
-pub fn all() -> Vec<Plan> {
+/// Returns all cases, in the order of the table; logs that are recovered have `log_mib` MiB.
+pub fn all(log_mib: u32) -> Vec<Plan> {
     let mut plans = Vec::new();
     plans.extend(SIZES.map(|(size, count)| Plan::new("encode", size, count, encode::case)));
     plans.push(Plan::new("encode lz4", "mixed 100k", 100_000, encode::lz4));
@@ -33,5 +34,25 @@ pub fn all() -> Vec<Plan> {
     plans.push(Plan::new("verify file", "100 MB, 1 thread", 8_400_000, large::verify_alone));
     plans.push(Plan::new("verify file", "100 MB, 2 threads", 8_400_000, large::verify_in_two));
     plans.push(Plan::new("durable save", "1 MB", 1_000_000, durable::case));
+    plans.extend(wal_plans(log_mib));
+    plans
+}
+
+fn wal_plans(log_mib: u32) -> Vec<Plan> {
+    let mut plans = Vec::new();
+    plans.push(Plan::new("wal durable", "100 B", 100, wal::durable));
+    plans.push(Plan::new("wal durable", "1 KB", 1024, wal::durable));
+    plans.push(Plan::new("wal durable", "16 KB", 16384, wal::durable_long));
+    for (size, len) in [("1 KB", 1024), ("16 KB", 16384)] {
+        plans.push(Plan::new("wal 16 threads", size, len, wal::threads));
+        plans.push(Plan::new("wal 16 threads, CPU", size, len, wal::threads_cpu));
+    }
+    plans.push(Plan::new("wal turnover, longest append", "16 KB", 16384, wal::turnover));
+    plans.push(Plan::new("wal turnover, longest of 16 threads", "16 KB", 16384, wal::turnover_threads));
+    plans.push(Plan::new("wal buffered", "10k x 100 B", 100, wal::buffered));
+    plans.push(Plan::new("wal buffered, summed", "10k x 100 B", 100, wal::buffered_summed));
+    let bytes = log_mib << 20;
+    plans.push(Plan::new("wal recovery", format!("{log_mib} MiB of 1 KB"), bytes, wal::recovery));
+    plans.push(Plan::new("wal recovery", format!("{log_mib} MiB of 100 B"), bytes, wal::recovery_short));
     plans
 }

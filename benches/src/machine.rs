@@ -4,6 +4,7 @@ use std::{
     fmt, io,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use crate::{
@@ -71,6 +72,19 @@ pub fn default_dir() -> PathBuf {
 #[expect(clippy::disallowed_methods, reason = "where results go need not survive a crash")]
 pub fn create_dir(dir: &Path) -> io::Result<()> {
     std::fs::create_dir_all(dir)
+}
+
+/// The processor time that all threads of this process have had, where the kernel keeps it by nanoseconds.
+///
+/// Of a thread that has ended nothing is left.
+pub fn cpu_time() -> Option<Duration> {
+    let mut nanos = 0;
+    for task in std::fs::read_dir("/proc/self/task").ok()? {
+        let path = task.ok()?.path().join("schedstat");
+        let text = system_text(path.to_str()?)?;
+        nanos += text.split(' ').next()?.parse::<u64>().ok()?;
+    }
+    Some(Duration::from_nanos(nanos))
 }
 
 fn cpu() -> Option<String> {

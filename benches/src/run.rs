@@ -46,10 +46,14 @@ impl Budget {
 pub struct Counters {
     /// Bytes written or read, where the case has such.
     pub bytes: Option<u64>,
+    /// Calls to the file system, syncs among them, where the case counts such.
+    pub calls: Option<u64>,
     /// Syncs of files and directories.
     pub syncs: u64,
     /// Allocations and reallocations.
     pub allocations: u64,
+    /// What else was seen, for below the table.
+    pub remarks: Vec<String>,
 }
 
 /// One floor's part in the comparison.

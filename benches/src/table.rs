@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::run::{Measured, Verdict};
+use crate::run::{Counters, Measured, Verdict};
 
-const HEADINGS: [&str; 12] = [
-    "case", "size", "ours", "floor", "ratio", "95 %", "limit", "verdict", "spread", "bytes", "syncs",
-    "allocs",
+const HEADINGS: [&str; 13] = [
+    "case", "size", "ours", "floor", "ratio", "95 %", "limit", "verdict", "spread", "bytes", "calls",
+    "syncs", "allocs",
 ];
 
 /// Renders results as a table, with the floors of each case below.
@@ -17,10 +17,23 @@ pub fn render(results: &[Measured]) -> String {
         let _ = write!(text, "  {}/{}, {} rounds:", result.name, result.size, result.rounds);
         for (place, floor) in result.floors.iter().enumerate() {
             let plus = if place == 0 { "" } else { " +" };
-            let (nanos, allocations) = (time(floor.nanos), floor.counters.allocations);
-            let _ = write!(text, "{plus} {} x {} ({nanos}, {allocations} allocs)", floor.weight, floor.name);
+            let _ = write!(text, "{plus} {} x {} ({}", floor.weight, floor.name, time(floor.nanos));
+            let Counters { bytes, calls, syncs, allocations, .. } = &floor.counters;
+            for (count, what) in [(bytes, "bytes"), (calls, "calls")] {
+                let _ = count.map(|count| write!(text, ", {count} {what}"));
+            }
+            if *syncs > 0 {
+                let _ = write!(text, ", {syncs} syncs");
+            }
+            let _ = write!(text, ", {allocations} allocs)");
         }
         text.push('\n');
+        for remark in &result.counters.remarks {
+            let _ = writeln!(text, "    ours: {remark}");
+        }
+        for remark in result.floors.iter().flat_map(|floor| &floor.counters.remarks) {
+            let _ = writeln!(text, "    floor: {remark}");
+        }
     }
     text
 }
@@ -76,6 +89,10 @@ pub fn spread(measured: &Measured) -> String {
     format!("{noisy}{:.0} %", measured.spread * 100.0)
 }
 
+fn count(count: Option<u64>) -> String {
+    count.map_or_else(|| "-".to_owned(), |count| count.to_string())
+}
+
 fn cells(result: &Measured) -> [String; HEADINGS.len()] {
     [
         result.name.clone(),
@@ -87,7 +104,8 @@ fn cells(result: &Measured) -> [String; HEADINGS.len()] {
         result.limit.map_or_else(|| "-".to_owned(), |limit| format!("{limit:.2}")),
         verdict(result),
         spread(result),
-        result.counters.bytes.map_or_else(|| "-".to_owned(), |bytes| bytes.to_string()),
+        count(result.counters.bytes),
+        count(result.counters.calls),
         result.counters.syncs.to_string(),
         result.counters.allocations.to_string(),
     ]
@@ -96,7 +114,7 @@ fn cells(result: &Measured) -> [String; HEADINGS.len()] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{run::Counters, stats::Interval};
+    use crate::stats::Interval;
 
     fn measured(lower: f64, spread: f64) -> Measured {
         Measured {
@@ -110,7 +128,13 @@ mod tests {
             spread,
             limit: Some(1.5),
             rounds: 9,
-            counters: Counters { bytes: Some(4096), syncs: 2, allocations: 31 },
+            counters: Counters {
+                bytes: Some(4096),
+                calls: Some(7),
+                syncs: 2,
+                allocations: 31,
+                ..Counters::default()
+            },
         }
     }
 
@@ -121,9 +145,9 @@ mod tests {
         assert_eq!(
             lines[..3],
             [
-                "case    size         ours    floor  ratio        95 %  limit  verdict      spread  bytes  syncs  allocs",
-                "encode  mixed 1k  2.50 us  1.25 us   2.00  1.75..2.25   1.50   MISSED  noisy 25 %   4096      2      31",
-                "encode  mixed 1k  2.50 us  1.25 us   2.00  1.50..2.25   1.50      met         6 %   4096      2      31",
+                "case    size         ours    floor  ratio        95 %  limit  verdict      spread  bytes  calls  syncs  allocs",
+                "encode  mixed 1k  2.50 us  1.25 us   2.00  1.75..2.25   1.50   MISSED  noisy 25 %   4096      7      2      31",
+                "encode  mixed 1k  2.50 us  1.25 us   2.00  1.50..2.25   1.50      met         6 %   4096      7      2      31",
             ]
         );
     }

@@ -67,10 +67,38 @@ impl Watch {
         Ok(())
     }
 
+    /// Adds what each call says it took instead of the time that passed: processor time, or the longest of many steps.
+    ///
+    /// # Errors
+    /// That of the first call that fails.
+    pub fn spent(&mut self, mut work: impl FnMut() -> Result<Duration>) -> Result<()> {
+        if self.is_counting() {
+            return self.each(work);
+        }
+        for _ in 0..self.calls {
+            self.elapsed += work()?;
+        }
+        Ok(())
+    }
+
     /// Notes bytes that went through: written by a save, read by a load.
     pub fn note_bytes(&mut self, bytes: u64) {
         if let Some(counters) = &mut self.counters {
             counters.bytes = Some(counters.bytes.unwrap_or(0) + bytes);
+        }
+    }
+
+    /// Notes calls to the file system, syncs among them.
+    pub fn note_calls(&mut self, calls: u64) {
+        if let Some(counters) = &mut self.counters {
+            counters.calls = Some(counters.calls.unwrap_or(0) + calls);
+        }
+    }
+
+    /// Notes something that stands below the table.
+    pub fn note_remark(&mut self, remark: impl Into<String>) {
+        if let Some(counters) = &mut self.counters {
+            counters.remarks.push(remark.into());
         }
     }
 

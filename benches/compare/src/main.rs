@@ -1,7 +1,8 @@
-//! Measures keepstone against bevy's `DynamicWorld` on the same world; `keepstone-compare [FILTER]`.
+//! Measures keepstone against bevy's `DynamicWorld`, and its log against other logs and databases; `keepstone-compare [FILTER]`.
 #![forbid(unsafe_code)]
 
 mod rival;
+mod wal;
 
 use std::time::Duration;
 
@@ -73,16 +74,24 @@ fn main() -> Result<()> {
         for (size, count) in SIZES {
             if format!("{}/{size}", plan.name).contains(&filter) {
                 eprintln!("{}/{size}", plan.name);
-                let mut case = if plan.is_load { load(plan, size, count)? } else { save(plan, size, count)? };
-                rows.push(cells(&run(&mut case, Budget::time(CASE_TIME).rounds_min(ROUNDS_MIN))?));
+                let case = if plan.is_load { load(plan, size, count)? } else { save(plan, size, count)? };
+                rows.push(measure(case)?);
             }
         }
+    }
+    for plan in wal::plans().into_iter().filter(|plan| plan.name().contains(&filter)) {
+        eprintln!("{}", plan.name());
+        rows.push(measure(plan.case(&dir)?)?);
     }
     println!("{}", table::aligned(&HEADINGS, &rows));
     println!(
         "factor: how many times as long the rival takes; missed when its upper 95 % bound is below the target"
     );
     Ok(())
+}
+
+fn measure(mut case: Case) -> Result<[String; HEADINGS.len()]> {
+    Ok(cells(&run(&mut case, Budget::time(CASE_TIME).rounds_min(ROUNDS_MIN))?))
 }
 
 /// Both from a world to bytes in memory, ours with checksums, neither compressed.

@@ -5,12 +5,12 @@ use std::{
 
 use anyhow::Result;
 use keepstone::storage::{Durability, Files as _, OsFiles, atomic};
-use keepstone_testkit::CountingFiles;
+use keepstone_testkit::{CountingFiles, Counts};
 
 use crate::{
     case::{Case, Plan},
     mixed::SplitMix,
-    protocol::replace_by_hand,
+    protocol,
 };
 
 /// An atomic replacement that is on the disk when it returns, beside the same steps written by hand in the same
@@ -31,13 +31,23 @@ pub(super) fn case(plan: &Plan, dir: &Path) -> Result<Case> {
             watch.each(|| Ok(atomic::replace(&files, ours.path(), Durability::Durable, &bytes)?))?;
             let counts = files.counts();
             watch.note_bytes(counts.bytes_written);
+            watch.note_calls(calls(&counts));
             watch.note_syncs(counts.file_syncs + counts.dir_syncs);
             Ok(())
         })
         .floor(1.0, "write, fdatasync, rename, directory sync", move |watch| {
-            watch.each(|| Ok(replace_by_hand(by_hand.path(), &same)?))
+            watch.note_bytes(same.len() as u64);
+            watch.note_calls(protocol::BY_HAND.0);
+            watch.note_syncs(protocol::BY_HAND.1);
+            watch.each(|| Ok(protocol::replace_by_hand(by_hand.path(), &same)?))
         })
         .limit(1.1))
+}
+
+/// All calls that were counted.
+pub(super) fn calls(counts: &Counts) -> u64 {
+    let Counts { creates, writes, reads, file_syncs, dir_syncs, renames, removes, others, .. } = counts;
+    creates + writes + reads + file_syncs + dir_syncs + renames + removes + others
 }
 
 /// A file that is removed when the case is dropped.
@@ -58,7 +68,7 @@ impl Drop for Target {
 }
 
 /// Bytes that no disk can make smaller.
-fn random_bytes(count: u32) -> Vec<u8> {
+pub(super) fn random_bytes(count: u32) -> Vec<u8> {
     let mut random = SplitMix::new(1);
     (0..count.div_ceil(8)).flat_map(|_| random.next_u64().to_le_bytes()).collect()
 }

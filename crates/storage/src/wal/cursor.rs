@@ -11,7 +11,9 @@ use crate::Error;
 /// What is read at once.
 const READ_LEN: usize = 1 << 20;
 /// The window: a longest frame cut short, and what is read behind it.
-const WINDOW_LEN: usize = READ_LEN + HEAD_LEN + PAYLOAD_LEN_MAX;
+const WINDOW_LEN: usize = READ_LEN + HEAD_LEN + PAYLOAD_LEN_MAX + 4096;
+/// Reads begin at multiples of this, as the pages of the system do: copying out of them is faster so.
+const PAGE_LEN: u64 = 4096;
 /// Frames start at multiples of this.
 const STEP: u64 = 8;
 /// How many bytes are checked in vain in one segment before it is given up.
@@ -74,6 +76,7 @@ impl Cursor {
     }
 
     /// The payload of the frame found last.
+    #[inline]
     pub(super) fn payload(&self, found: &Found) -> &[u8] {
         self.window.0.get(found.payload_at..found.payload_at + found.head.payload_len()).unwrap_or_default()
     }
@@ -132,6 +135,7 @@ impl Cursor {
     }
 
     /// Where in the window the next frame starts.
+    #[inline]
     fn index(&self) -> usize {
         usize::try_from(self.at - self.base).unwrap_or(usize::MAX).min(self.filled)
     }
@@ -139,8 +143,8 @@ impl Cursor {
     /// Has `len` bytes from here in the window; false if the file ends before.
     #[inline]
     fn fill(&mut self, len: usize) -> Result<bool, Error> {
-        let within = self.at - self.base;
-        if within + len as u64 <= self.filled as u64 {
+        // A search may be past what was read, never before it.
+        if self.at - self.base + len as u64 <= self.filled as u64 {
             return Ok(true);
         }
         self.read(len)
@@ -148,23 +152,26 @@ impl Cursor {
 
     #[cold]
     fn read(&mut self, len: usize) -> Result<bool, Error> {
-        if self.at - self.base > self.filled as u64 {
-            (self.base, self.filled) = (self.at, 0);
-        }
+        let base = self.at / PAGE_LEN * PAGE_LEN;
         let window = &mut self.window.0;
-        let rest = usize::try_from(self.end - self.base).unwrap_or(WINDOW_LEN).min(WINDOW_LEN);
+        let passed = base.checked_sub(self.base).and_then(|passed| usize::try_from(passed).ok());
+        match passed.filter(|&passed| passed <= self.filled) {
+            Some(passed) => {
+                window.copy_within(passed..self.filled, 0);
+                self.filled -= passed;
+            }
+            None => self.filled = 0,
+        }
+        self.base = base;
+        let rest = usize::try_from(self.end - base).unwrap_or(WINDOW_LEN).min(WINDOW_LEN);
         if window.len() < rest {
             window.resize(rest, 0);
         }
-        let index = usize::try_from(self.at - self.base).unwrap_or(usize::MAX).min(self.filled);
-        window.copy_within(index..self.filled, 0);
-        self.filled -= index;
-        self.base = self.at;
-        while self.filled < len {
-            let wanted =
-                usize::try_from(self.end - self.base).unwrap_or(usize::MAX).min(self.filled + READ_LEN);
+        let needed = usize::try_from(self.at - base).unwrap_or(usize::MAX).saturating_add(len);
+        while self.filled < needed {
+            let wanted = usize::try_from(self.end - base).unwrap_or(usize::MAX).min(self.filled + READ_LEN);
             let room = window.get_mut(self.filled..wanted).unwrap_or_default();
-            let count = self.segment.file.read_full_at(room, self.base + self.filled as u64)?;
+            let count = self.segment.file.read_full_at(room, base + self.filled as u64)?;
             if count == 0 {
                 return Ok(false);
             }

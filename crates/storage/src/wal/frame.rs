@@ -103,9 +103,11 @@ pub(super) fn head_is_sound(bytes: &[u8; HEAD_LEN], seed: u32) -> bool {
 #[inline]
 pub(super) fn is_sound(frame: &[u8], head: Head, seed: u32) -> bool {
     let Some((expected, covered)) = frame.split_first_chunk() else { return false };
-    let padding = frame.get(HEAD_LEN + head.payload_len()..).unwrap_or_default();
+    let padding = head.body_len() - head.payload_len();
+    let last = frame.last_chunk().map_or(0, |last| u64::from_le_bytes(*last));
+    let padded = padding == 0 || last >> (64 - 8 * padding) == 0;
     let sound = crc(seed, covered) == u32::from_le_bytes(*expected);
-    (sound || planted::is(Plant::TrustedLength)) && padding.iter().all(|&byte| byte == 0)
+    (sound || planted::is(Plant::TrustedLength)) && padded
 }
 
 /// Length of the frame that holds `payload_len` bytes.

@@ -138,6 +138,7 @@ impl Reader {
     }
 
     /// Goes on to the next part; false at the end.
+    #[inline]
     fn step(&mut self) -> Result<bool, Error> {
         loop {
             if self.walk.is_none() && !self.enter()? {
@@ -158,6 +159,9 @@ impl Reader {
     }
 
     /// Goes into the next segment; false if there is none.
+    // Apart, for its page of header on the stack.
+    #[cold]
+    #[inline(never)]
     fn enter(&mut self) -> Result<bool, Error> {
         let Some(link) = self.links.front().copied() else { return Ok(false) };
         let path = path_of(&self.dir, link.epoch());
@@ -192,6 +196,7 @@ impl Reader {
         Ok(true)
     }
 
+    #[cold]
     fn damaged(&self, lost: Lost) -> Error {
         let path = self.walk.as_ref().map(|walk| walk.path().to_owned()).unwrap_or_default();
         let Lost { offset, resumed, first_lsn, next_lsn } = lost;

@@ -92,6 +92,7 @@ impl Walk {
     }
 
     /// LSN, flags and bytes of the part handed out last, until the next step.
+    #[inline]
     pub(super) fn part(&self) -> Option<(u64, u8, &[u8])> {
         let (lsn, found) = self.last.as_ref()?;
         Some((*lsn, found.head.flags(), self.cursor.payload(found)))
@@ -103,6 +104,7 @@ impl Walk {
     }
 
     /// The next thing in the segment; none at its end.
+    #[inline]
     pub(super) fn next(&mut self) -> Result<Option<Item<'_>>, Error> {
         let found = match self.resumed.take() {
             Some(found) => found,
@@ -120,6 +122,7 @@ impl Walk {
         Ok(Some(self.item(&found)))
     }
 
+    #[inline]
     fn item(&mut self, found: &Found) -> Item<'_> {
         let offset = found.offset;
         if found.head.kind() == Kind::Record {
@@ -140,6 +143,7 @@ impl Walk {
     }
 
     /// At the end a record may be unfinished, the count differ from what the successor says, or the file be cut.
+    #[cold]
     fn finish(&mut self) -> Option<Item<'_>> {
         let offset = self.cursor.end();
         let resumed = self.take_end();
@@ -159,6 +163,7 @@ impl Walk {
     }
 
     /// Whether a frame that is valid alone is also what may come next.
+    #[inline]
     fn fits(&self, found: &Found) -> bool {
         let head = &found.head;
         if head.lsn_low() != low(self.lsn) {
@@ -178,6 +183,7 @@ impl Walk {
     }
 
     /// Passes over damage to the next frame that begins something.
+    #[cold]
     fn lost(&mut self) -> Result<Item<'_>, Error> {
         let (offset, first_lsn) = (self.cursor.at(), self.lsn);
         self.inside = false;
