@@ -146,7 +146,7 @@ pub enum Error {
     },
     /// A write to the log failed: these records are not in it, all before them are.
     #[error(
-        "record {first_lsn} and all after it were not written; append them again once the cause is gone, if buffered ones were lost after opening the log again"
+        "record {first_lsn} and all after it were not written; append them again once the cause is gone; if buffered ones are among them, open the log again first"
     )]
     NotAppended {
         /// The first record that was not written. Its LSN goes to the next one that is.

@@ -18,6 +18,9 @@ const TRIES_MAX: u32 = 64;
 /// It is the kernel's lock on a file that nobody removes or renames, so it ends with its process however
 /// that ends, and leaves nothing to clean up. What the file holds does not matter: neither its age nor a
 /// process number in it would prove anything.
+///
+/// A process that is being started holds copies of its parent's files until it runs its own program: a lock that
+/// is given up at that moment may be found taken a little longer.
 #[derive(Debug)]
 pub struct Lock {
     file: Box<dyn File>,

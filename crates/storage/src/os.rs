@@ -51,12 +51,12 @@ impl Files for OsFiles {
 
     #[expect(clippy::disallowed_methods, reason = "this is Files")]
     fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
-        fs::rename(from, to).map_err(|e| Error::io(Op::Rename, to, e))
+        patiently(|| fs::rename(from, to)).map_err(|e| Error::io(Op::Rename, to, e))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is Files")]
     fn remove(&self, path: &Path) -> Result<(), Error> {
-        fs::remove_file(path).map_err(|e| Error::io(Op::Remove, path, e))
+        patiently(|| fs::remove_file(path)).map_err(|e| Error::io(Op::Remove, path, e))
     }
 
     fn sync_dir(&self, dir: &Path) -> Result<(), Error> {
@@ -180,6 +180,31 @@ fn set_mode(file: &fs::File, mode: u32) -> io::Result<()> {
 #[expect(clippy::disallowed_methods, reason = "this is Files")]
 fn sync_directory(dir: &Path) -> io::Result<()> {
     fs::File::open(dir)?.sync_all()
+}
+
+/// Renames or removes: on Unix once.
+#[cfg(not(windows))]
+fn patiently(call: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    call()
+}
+
+/// Renames or removes, again for as long as another program has the file open without sharing it.
+///
+/// Virus scanners and indexers look at new files for a few milliseconds. The kernel answers
+/// `ERROR_ACCESS_DENIED` (5) or `ERROR_SHARING_VIOLATION` (32) meanwhile, and nothing tells when it is over.
+/// Waits grow to 64 ms, 127 ms in all; what is refused for longer is refused.
+#[cfg(windows)]
+#[expect(clippy::disallowed_methods, reason = "there is nothing to wait for but time")]
+fn patiently(call: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    for doubled in 0..7 {
+        match call() {
+            Err(err) if matches!(err.raw_os_error(), Some(5 | 32)) => {
+                std::thread::sleep(std::time::Duration::from_millis(1 << doubled));
+            }
+            answer => return answer,
+        }
+    }
+    call()
 }
 
 #[cfg(windows)]

@@ -84,6 +84,14 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lsn(pub u64);
 
+impl Lsn {
+    /// The number of the record after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
 impl fmt::Display for Lsn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -299,7 +307,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Opens the log in `dir` for reading.
+    /// Opens the log in `dir` for reading. Of the options it takes `files` alone.
     ///
     /// # Errors
     /// As [`Wal::open`], but never [`Error::Busy`]; without a directory [`Error::Io`].

@@ -83,8 +83,8 @@ pub(super) fn read_beside_a_writer(
 pub(super) fn read(files: &dyn Files, dir: &Path, window: &mut Window) -> Result<Chain, Error> {
     let mut epochs: Vec<u64> = files.list(dir)?.iter().filter_map(|name| epoch_of(name)).collect();
     if epochs.len() > SEGMENTS_MAX {
-        let (needs, allowed) = (epochs.len() as u64, SEGMENTS_MAX as u64);
-        return Err(Error::Limit { path: dir.to_owned(), needs, allowed });
+        let what = "has more than 65,536 segments; truncate the log, or move what is not of it away";
+        return Err(Error::Options { path: dir.to_owned(), what });
     }
     epochs.sort_unstable();
     if let Some(&epoch) = epochs.last().filter(|&&epoch| epoch > EPOCH_MAX) {

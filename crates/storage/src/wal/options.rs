@@ -27,8 +27,8 @@ pub struct WalOptions {
     /// The random number of a new log, instead of one that is drawn: for tests and examples whose files are to be
     /// the same every time. It keeps records of untrusted bytes from passing for frames.
     pub log_id: Option<[u8; 16]>,
-    /// Whether a thread makes segments ahead of time and syncs full ones (default). Without it the
-    /// append that needs the next segment makes it, and the program has no second thread.
+    /// Whether a thread makes segments ahead of time and syncs buffered records as they come together (default).
+    /// Without it the append that needs the next segment makes it, and the program has no second thread.
     pub background: bool,
 }
 
