@@ -20,7 +20,7 @@ pub struct WalOptions {
     pub segment_bytes_max: u64,
     /// The longest record; default and at most 1 GiB.
     pub record_bytes_max: u64,
-    /// How many bytes of buffered records are kept back before they are given to the system; default 256 KiB.
+    /// How many bytes of buffered records are kept back before they are given to the system; default 256 KiB, 0: none are.
     pub buffer_bytes: usize,
     /// What becomes of segments that are given up.
     pub given_up: GivenUp,

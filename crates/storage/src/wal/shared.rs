@@ -266,10 +266,11 @@ impl Shared {
     /// Leaves records to a later write, unless enough have come together.
     fn hold_back<'a>(&'a self, mut state: Guard<'a>) -> Result<(), Error> {
         state.unwatched = true;
-        while state.held() >= self.options.buffer_bytes || !state.queue.is_empty() {
+        let most = self.options.buffer_bytes.max(1);
+        while state.held() >= most || !state.queue.is_empty() {
             if !state.busy {
                 state = self.write(state, false)?;
-            } else if state.held() < self.options.buffer_bytes.saturating_mul(4) {
+            } else if state.held() < most.saturating_mul(4) {
                 return Ok(());
             } else {
                 // Whoever is ahead of the disk waits for it here.

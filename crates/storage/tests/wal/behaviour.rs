@@ -168,6 +168,20 @@ fn what_a_killed_writer_left_is_copied_before_it_is_handed_out() {
 }
 
 #[test]
+fn a_log_that_keeps_nothing_back_gives_each_record_to_the_system() {
+    // With nothing to keep back an append once wrote nothing for ever: no bytes are as many as were allowed.
+    let counting = Arc::new(CountingFiles::over(memory()));
+    let files: Arc<dyn Files> = Arc::clone(&counting) as _;
+    let wal = Wal::open(DIR, options(&files).buffer_bytes(0)).unwrap();
+    let before = counting.counts().writes;
+    for i in 1..=3 {
+        wal.append(&record(i, 10), Durability::Buffered).unwrap();
+        assert_eq!(counting.counts().writes - before, i);
+        assert_eq!(read_only(&files).unwrap().len() as u64, i);
+    }
+}
+
+#[test]
 fn wrong_options_are_refused_with_what_to_do() {
     let files = memory();
     for bad in [
