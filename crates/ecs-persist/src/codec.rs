@@ -9,7 +9,6 @@ use crate::{
     error::Error,
     lengths::Lengths,
     schema::Encoding,
-    shown::Shown,
 };
 
 /// The values of one component in a world, as runs of storage or as single references.
@@ -201,7 +200,7 @@ fn collect_rows<T: Plain>(pieces: &[Cow<'_, [u8]>], rows: usize) -> Result<Vec<T
 }
 
 fn plain_text<T: Plain>() -> String {
-    format!("plain {}", Shown(&OwnedLayout::from(&T::LAYOUT)))
+    format!("plain {}", OwnedLayout::from(&T::LAYOUT))
 }
 
 fn mismatch<T>(column: &Column<'_>, expected: &str) -> Error {

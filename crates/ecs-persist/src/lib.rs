@@ -34,7 +34,6 @@ mod persist;
 mod registry;
 mod report;
 mod schema;
-mod shown;
 mod world;
 
 pub use codec::{AsMarker, AsPlain, AsProxy, AsSerde, Codec, Marker, Runs};

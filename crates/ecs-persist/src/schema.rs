@@ -7,7 +7,7 @@ use keepstone_format::{
 };
 use keepstone_value::Shape;
 
-use crate::{check::invalid, decode::instance, error::Error, shown::Shown};
+use crate::{check::invalid, decode::instance, error::Error};
 
 const FLAG_RESOURCE: u8 = 1;
 const FLAG_HUMAN_READABLE: u8 = 2;
@@ -66,7 +66,7 @@ pub enum Encoding {
 impl fmt::Display for Encoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Plain(layout) => write!(f, "plain {}", Shown(layout)),
+            Self::Plain(layout) => write!(f, "plain {layout}"),
             Self::Rows { shape, .. } => write!(f, "rows {shape}"),
             Self::Reference { linked: true } => f.write_str("relationship"),
             Self::Reference { linked: false } => f.write_str("reference"),

@@ -14,6 +14,8 @@ pub enum Format {
     EdgeVec,
     /// A segment of a keepstone write-ahead log.
     LogSegment,
+    /// A recycled generation (`KGEN`): a commit page and, 4096 bytes in, a keepstone container.
+    Generation,
 }
 
 impl Format {
@@ -25,6 +27,7 @@ impl Format {
             Self::Pecs => "PECS world",
             Self::EdgeVec => "EdgeVec snapshot",
             Self::LogSegment => "keepstone log segment",
+            Self::Generation => "keepstone generation",
         }
     }
 }
@@ -36,13 +39,15 @@ impl Format {
 ///
 /// assert_eq!(detect(b"\x89KEEP\r\n\x1a"), Some(Format::Keep));
 /// assert_eq!(detect(b"\x89KLOG\r\n\x1a"), Some(Format::LogSegment));
+/// assert_eq!(detect(b"KGEN\x01\x00\x00\x00"), Some(Format::Generation));
 /// assert_eq!(detect(b"ASVS\x02\x00"), Some(Format::AwSave));
 /// assert_eq!(detect(b"%PDF-1.7"), None);
 /// ```
 pub fn detect(first_bytes: &[u8]) -> Option<Format> {
-    let magics: [(&[u8], Format); 5] = [
+    let magics: [(&[u8], Format); 6] = [
         (&MAGIC, Format::Keep),
         (b"\x89KLOG\r\n\x1a", Format::LogSegment),
+        (b"KGEN", Format::Generation),
         (b"ASVS", Format::AwSave),
         (b"PECS", Format::Pecs),
         (b"EVEC", Format::EdgeVec),

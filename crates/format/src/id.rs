@@ -66,6 +66,12 @@ impl SectionId {
     pub const FOREIGN_IDS: Self = Self(0x0017);
     /// A picture of a save (draft).
     pub const THUMBNAIL: Self = Self(0x8000_0020);
+    /// The name, layout and width of an array.
+    pub const ARRAY_HEAD: Self = Self(0x0030);
+    /// The values of an array.
+    pub const ARRAY: Self = Self(0x0031);
+    /// Which bytes of an array a repair has found lost.
+    pub const ARRAY_LOST: Self = Self(0x0032);
     /// The rows of a delta (draft).
     pub const DELTA_ROWS: Self = Self(0x0050);
     /// The values of a delta (draft).
@@ -80,6 +86,8 @@ impl SectionId {
     pub const AWSV_INVENTORY: Self = Self(0x0063);
     /// The free-form entries of a converted aw-save file.
     pub const AWSV_META: Self = Self(0x0064);
+    /// The metadata of a converted EdgeVec snapshot.
+    pub const EVEC_METADATA: Self = Self(0x0065);
     /// The first id that is free for applications.
     pub const FIRST_FREE: Self = Self(0x1000);
 
@@ -108,6 +116,9 @@ impl SectionId {
             Self::PERSIST_IDS => "PERSIST_IDS",
             Self::FOREIGN_IDS => "FOREIGN_IDS",
             Self::THUMBNAIL => "THUMBNAIL",
+            Self::ARRAY_HEAD => "ARRAY_HEAD",
+            Self::ARRAY => "ARRAY",
+            Self::ARRAY_LOST => "ARRAY_LOST",
             Self::DELTA_ROWS => "DELTA_ROWS",
             Self::DELTA_VALUES => "DELTA_VALUES",
             Self::AWSV_WORLD => "AWSV_WORLD",
@@ -115,6 +126,7 @@ impl SectionId {
             Self::AWSV_COMPANIONS => "AWSV_COMPANIONS",
             Self::AWSV_INVENTORY => "AWSV_INVENTORY",
             Self::AWSV_META => "AWSV_META",
+            Self::EVEC_METADATA => "EVEC_METADATA",
             _ => return None,
         })
     }

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::Error;
 use crate::limits::{DEPTH_MAX, PLAIN_LEN_MAX};
@@ -182,6 +183,24 @@ pub enum OwnedLayout {
     Array(Box<OwnedLayout>, u32),
     /// Named fields, in the order of their bytes.
     Struct(Vec<(String, OwnedLayout)>),
+}
+
+/// As a person would write it: `f32`, `[f32; 3]`, `{ x: f32, y: f32 }`.
+impl fmt::Display for OwnedLayout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Primitive(primitive) => f.write_str(&format!("{primitive:?}").to_lowercase()),
+            Self::Array(element, count) => write!(f, "[{element}; {count}]"),
+            Self::Struct(fields) => {
+                f.write_str("{")?;
+                for (at, (name, field)) in fields.iter().enumerate() {
+                    let separator = if at == 0 { " " } else { ", " };
+                    write!(f, "{separator}{name}: {field}")?;
+                }
+                f.write_str(if fields.is_empty() { "}" } else { " }" })
+            }
+        }
+    }
 }
 
 impl OwnedLayout {

@@ -7,7 +7,7 @@
 //! sections hold is the matter of other crates; so are files, clocks and schemas: this crate opens no file.
 //!
 //! The bytes are specified in [`FORMAT.md`](https://github.com/keepstone-rs/keepstone/blob/main/crates/format/FORMAT.md);
-//! this crate builds its parts 1, 2 and 8, and the layouts of part 3.
+//! this crate builds its parts 1, 2 and 8, the layouts of part 3 and the heads of part 10.
 //!
 //! # Limits
 //!
@@ -41,6 +41,7 @@
 //!   the features, [`Codec::Zstd`] is the same error.
 #![deny(unsafe_code)]
 
+pub mod array;
 mod checksum;
 mod chunk;
 mod codec;
@@ -65,6 +66,7 @@ mod trailer;
 pub mod wire;
 mod writer;
 
+pub use array::ArrayHead;
 pub use checksum::{CrcReader, CrcWriter, crc32, crc64};
 pub use chunk::ChunkEntry;
 pub use codec::Codec;
@@ -76,7 +78,7 @@ pub use header::{Header, MAGIC, MAJOR, MINOR};
 pub use id::{FileKind, SectionId};
 pub use kind::Kind;
 pub use limits::Limits;
-pub use metadata::{Metadata, tag};
+pub use metadata::{LogPosition, Metadata, tag};
 pub use options::SectionOptions;
 pub use read_at::{ReadAt, Seeking};
 pub use reader::{Chunks, Reader, VerifyReport};

@@ -17,6 +17,8 @@ pub mod tag {
     pub const WORLD_VERSION: u16 = 0x0005;
     /// Tick, u64 (head).
     pub const TICK: u16 = 0x0006;
+    /// Position in a write-ahead log: its id, 16 bytes, and an LSN, u64 (head).
+    pub const LOG_POSITION: u16 = 0x0007;
     /// Entity count over all worlds, u64 (tail).
     pub const ENTITY_COUNT: u16 = 0x0081;
     /// Component value count over all worlds, u64 (tail).
@@ -25,6 +27,15 @@ pub mod tag {
     pub const SCHEMA_HASH: u16 = 0x0083;
     /// An entry of the application's own: key and value (both).
     pub const CUSTOM: u16 = 0x0100;
+}
+
+/// A place in a write-ahead log: behind the record `lsn`, or at its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LogPosition {
+    /// The random number of the log.
+    pub log_id: [u8; 16],
+    /// The last record before it; 0 for none.
+    pub lsn: u64,
 }
 
 /// What errors call the metadata behind the header.
@@ -105,6 +116,18 @@ impl Metadata {
         entity_count set_entity_count ENTITY_COUNT u64;
         /// Component values, the rows of all columns of all worlds (tail).
         value_count set_value_count VALUE_COUNT u64;
+    }
+
+    /// How much of which write-ahead log is in the container (head).
+    pub fn log_position(&self) -> Option<LogPosition> {
+        let (log_id, lsn) = self.get(tag::LOG_POSITION)?.split_first_chunk()?;
+        Some(LogPosition { log_id: *log_id, lsn: u64::from_le_bytes(lsn.try_into().ok()?) })
+    }
+
+    /// Sets [`Self::log_position`].
+    pub fn set_log_position(&mut self, position: LogPosition) -> &mut Self {
+        let LogPosition { log_id, lsn } = position;
+        self.set(tag::LOG_POSITION, &[&log_id[..], &lsn.to_le_bytes()].concat())
     }
 
     /// The hash of world 0's schema (tail).
@@ -215,6 +238,7 @@ fn broken_rule(tag: u16, value: &[u8]) -> Option<&'static str> {
         tag::CREATED_AT | tag::TICK | tag::ENTITY_COUNT | tag::VALUE_COUNT => value.len() == 8,
         tag::WORLD_VERSION => value.len() == 4,
         tag::SCHEMA_HASH => value.len() == 16,
+        tag::LOG_POSITION => value.len() == 24,
         _ => true,
     };
     if fits { None } else { Some("an entry's value doesn't fit its tag") }
@@ -235,6 +259,7 @@ mod tests {
         head.set_name("n").set_created_at(-1).set_application("a").set_application_version("1.0");
         head.set_world_version(7)
             .set_tick(u64::MAX)
+            .set_log_position(LogPosition { log_id: [9; 16], lsn: 5 })
             .set(0x7777, b"future")
             .set_custom("b", b"2")
             .set_custom("", b"");
@@ -247,6 +272,7 @@ mod tests {
             (read.created_at(), read.world_version(), read.tick()),
             (Some(-1), Some(7), Some(u64::MAX))
         );
+        assert_eq!(read.log_position(), Some(LogPosition { log_id: [9; 16], lsn: 5 }));
 
         let mut tail = Metadata::new();
         tail.set_entity_count(1).set_value_count(2).set_schema_hash([3; 16]);
@@ -263,6 +289,7 @@ mod tests {
             entry(1, b"\xff"),
             entry(2, &[0; 7]),
             entry(0x81, &[0; 9]),
+            entry(7, &[0; 16]),
             entry(0x100, b"\x01\xff"),
         ] {
             let error = Metadata::decode(&bytes, HEAD, 64).unwrap_err();

@@ -1,5 +1,6 @@
 mod chunks;
 mod ends;
+mod load;
 mod verify;
 
 use std::borrow::Cow;
@@ -94,6 +95,20 @@ impl<R: ReadAt> Reader<R> {
     /// Returns the limits that it was opened with.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Reads on from another source of the same bytes, such as memory that [`Reader::load`] has filled.
+    ///
+    /// What was checked is not checked again. If the bytes are others, what is read from them is wrong or
+    /// an error, as with a damaged container.
+    pub fn with_source<S: ReadAt>(self, source: S) -> Reader<S> {
+        let Self { ends, limits, head, tail, trailer, tables, names, decoders, .. } = self;
+        Reader { source, ends, limits, head, tail, trailer, tables, names, decoders }
+    }
+
+    /// Returns the source inside.
+    pub fn source(&self) -> &R {
+        &self.source
     }
 
     /// Returns the source inside.

@@ -64,6 +64,12 @@ impl Section {
         self.layout
     }
 
+    /// Returns where in the container the bytes of a raw section begin, a multiple of 64; none for a coded
+    /// one.
+    pub fn raw_offset(&self) -> Option<u64> {
+        (self.layout == SectionLayout::Raw).then(|| self.raw_payload_offset())
+    }
+
     /// Returns where the payload of a raw section begins.
     pub(crate) fn raw_payload_offset(&self) -> u64 {
         let end = self.offset.saturating_add(RawHeader::LEN as u64);

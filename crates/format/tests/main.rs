@@ -10,6 +10,7 @@ mod ends;
 mod forge;
 mod golden;
 mod hostile;
+mod load;
 mod random;
 mod round_trip;
 mod salvage;

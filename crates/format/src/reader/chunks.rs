@@ -25,9 +25,25 @@ pub struct Chunks<'r, R> {
     is_framed: bool,
     /// Where the next chunk, or the payload of the next piece, begins.
     offset: u64,
+    /// Bytes of the container that were read already.
+    window: Window<'r>,
     /// The frame of a chunk that the source doesn't lend.
     frame: Vec<u8>,
     decoded: Vec<u8>,
+}
+
+/// Bytes of a container and where they begin.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Window<'r> {
+    pub(super) offset: u64,
+    pub(super) bytes: &'r [u8],
+}
+
+impl<'r> Window<'r> {
+    fn lend(&self, offset: u64, len: usize) -> Option<&'r [u8]> {
+        let start = usize::try_from(offset.checked_sub(self.offset)?).ok()?;
+        self.bytes.get(start..start.checked_add(len)?)
+    }
 }
 
 /// Some chunks of a section that follow each other.
@@ -67,9 +83,15 @@ impl<'r, R: ReadAt> Chunks<'r, R> {
             end: unit.chunks.end,
             is_framed: unit.chunks.start > 0,
             offset: unit.offset,
+            window: Window::default(),
             frame,
             decoded,
         }
+    }
+
+    /// Takes bytes from `window` before it reads any.
+    pub(super) fn with_window(self, window: Window<'r>) -> Self {
+        Self { window, ..self }
     }
 
     pub(super) fn into_buffers(self) -> Buffers {
@@ -145,7 +167,7 @@ impl<'r, R: ReadAt> Chunks<'r, R> {
         let (reader, offset, epoch) = (self.reader, self.offset, self.reader.head.header.epoch);
         self.offset += entry.span();
         let frame_len = usize::try_from(entry.span()).unwrap_or(usize::MAX);
-        let lent = reader.lend(offset, frame_len);
+        let lent = self.lend(offset, frame_len);
         let frame = match lent {
             Some(frame) => frame,
             None => bytes_at(&reader.source, offset, frame_len, &mut self.frame)?,
@@ -180,7 +202,7 @@ impl<'r, R: ReadAt> Chunks<'r, R> {
         let (reader, offset, seed) = (self.reader, self.offset, self.seed(self.index));
         self.offset += u64::from(entry.stored_len);
         let len = usize::try_from(entry.stored_len).unwrap_or(usize::MAX);
-        let lent = reader.lend(offset, len);
+        let lent = self.lend(offset, len);
         let piece = match lent {
             Some(piece) => piece,
             None => bytes_at(&reader.source, offset, len, &mut self.frame)?,
@@ -195,7 +217,10 @@ impl<'r, R: ReadAt> Chunks<'r, R> {
         let payload = section.raw_payload_offset();
         let mut buf = Vec::new();
         let front_len = usize::try_from(payload - section.offset).unwrap_or(usize::MAX);
-        let front = bytes_at(source, section.offset, front_len, &mut buf)?;
+        let front = match self.lend(section.offset, front_len) {
+            Some(front) => front,
+            None => bytes_at(source, section.offset, front_len, &mut buf)?,
+        };
         let header = RawHeader::decode(front, self.reader.head.header.epoch, section.offset)?;
         let expected = RawHeader { id: section.id, instance: section.instance, len: section.decoded_len };
         if header != expected {
@@ -235,6 +260,10 @@ impl<'r, R: ReadAt> Chunks<'r, R> {
         let mut input = Input::at("raw section", bytes_at(&reader.source, at, rest, &mut buf)?, at);
         check_crc("checksums of a raw section", array_offset, input.u32()?, hasher.finalize())?;
         input.zeros(input.remaining())
+    }
+
+    fn lend(&self, offset: u64, len: usize) -> Option<&'r [u8]> {
+        self.window.lend(offset, len).or_else(|| self.reader.lend(offset, len))
     }
 
     fn seed(&self, index: u32) -> Seed {

@@ -139,6 +139,11 @@ impl<R: ReadAt> Reader<R> {
 
     /// Cuts a section into units.
     fn units(&self, section: &Section) -> impl Iterator<Item = Unit> {
+        self.units_of(section, UNIT_LEN)
+    }
+
+    /// Cuts a section into units of at least `unit_len` bytes, but for the last.
+    pub(super) fn units_of(&self, section: &Section, unit_len: u64) -> impl Iterator<Item = Unit> {
         let (section, entries) = (*section, self.chunk_entries(section));
         let spans = entries.iter().map(move |entry| match section.layout {
             SectionLayout::Coded => entry.span(),
@@ -154,7 +159,7 @@ impl<R: ReadAt> Reader<R> {
                 _ => offset,
             };
             let (first, mut end) = (end_offset, start);
-            while end_offset - first < UNIT_LEN
+            while end_offset - first < unit_len
                 && let Some((behind, span)) = spans.next()
             {
                 (end, end_offset) = (behind, end_offset + span);
