@@ -23,11 +23,13 @@ chapters! {
     Formats = "formats.md",
     Components = "components.md",
     WriteAheadLog = "write-ahead-log.md",
+    Snapshots = "snapshots.md",
     Performance = "performance.md",
     Errors = "errors.md",
     Troubleshooting = "troubleshooting.md",
     FromAwSave = "from-aw-save.md",
     FromPecs = "from-pecs.md",
+    FromEdgeVec = "from-edgevec.md",
 }
 
 #[cfg(test)]

@@ -17,11 +17,12 @@ use temporary::Temporary;
 
 use crate::{Durability, Error, Files};
 
+pub(crate) use parents::dir_of;
 pub(crate) use temporary::{found, is_named};
 
 /// Makes the directory of `path` exist with a durable name.
 pub(crate) fn enter(files: &dyn Files, path: &Path) -> Result<(), Error> {
-    parents::enter(files, &parents::dir_of(path))
+    parents::enter(files, &dir_of(path))
 }
 
 /// Renames a file that is on the disk already within its directory and makes the new name durable.
@@ -29,7 +30,7 @@ pub(crate) fn enter(files: &dyn Files, path: &Path) -> Result<(), Error> {
 /// A crash half-way leaves the file under one of the two names.
 pub(crate) fn move_synced(files: &dyn Files, from: &Path, to: &Path) -> Result<(), Error> {
     files.rename(from, to)?;
-    files.sync_dir(&parents::dir_of(to))
+    files.sync_dir(&dir_of(to))
 }
 
 /// How much is written before the disk is set to work: less is not worth a call.

@@ -129,10 +129,26 @@ pub enum Error {
         start: u64,
     },
     /// The writer took a file for something else while it was being read.
-    #[error("{}: was given up by the writer while it was read; open the log again", path.display())]
+    #[error("{}: was given up by the writer while it was read; open it again", path.display())]
     Superseded {
         /// The file.
         path: PathBuf,
+    },
+    /// Nothing has been committed in a directory of generations, or not the one that was asked for.
+    #[error("{}: there is no such generation here; list them, or commit one", path.display())]
+    NoGeneration {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Two files hold the newest generation, so one of them was put there.
+    #[error("{}: holds generation {generation}, and so does {}; move the one that was copied here away", path.display(), other.display())]
+    Twice {
+        /// A file.
+        path: PathBuf,
+        /// The other one.
+        other: PathBuf,
+        /// The newest generation.
+        generation: u64,
     },
     /// A record is longer than the log allows.
     #[error("{}: record has {needs} bytes, limit is {allowed}; split it", path.display())]
@@ -168,6 +184,56 @@ pub enum Error {
         /// What is wrong, and what to do.
         what: &'static str,
     },
+    /// A container, or the commit page in front of it, is damaged, newer than this build, or over a limit.
+    #[error("{}: {source}", path.display())]
+    Container {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        source: keepstone_format::Error,
+    },
+    /// A snapshot has no array of that name.
+    #[error("{}: there is no array {name:?}; it has {has}", path.display())]
+    NoArray {
+        /// The snapshot.
+        path: PathBuf,
+        /// What was asked for.
+        name: String,
+        /// The names that it has.
+        has: String,
+    },
+    /// An array holds values of another type.
+    #[error("{}: array {name:?} holds {stored}, not {asked}; ask for that type", path.display())]
+    ArrayType {
+        /// The snapshot.
+        path: PathBuf,
+        /// The array.
+        name: String,
+        /// The layout in the file.
+        stored: String,
+        /// The layout of the type asked for.
+        asked: String,
+    },
+    /// Parts of an array are lost, which a repair has filled with zeros.
+    #[error("{}: array {name:?} has lost {}", path.display(), lost_text(*lost, *bytes))]
+    ArrayLost {
+        /// The snapshot.
+        path: PathBuf,
+        /// The array.
+        name: String,
+        /// Bytes that are lost.
+        lost: u64,
+        /// Bytes of the array.
+        bytes: u64,
+    },
+    /// A snapshot and a log don't belong together.
+    #[error("{}: {what}", snapshot.display())]
+    Apart {
+        /// The snapshot.
+        snapshot: PathBuf,
+        /// Why, and what to do.
+        what: String,
+    },
     /// An earlier write of this file failed, so it is not published.
     #[error(
         "{}: an earlier write failed, the previous file is unchanged; write it again from the start",
@@ -191,15 +257,22 @@ impl Error {
             Self::Io { source, .. } => kind_of(source.kind()),
             Self::NotDurable { source, .. } | Self::NotAppended { source, .. } => source.kind(),
             Self::Limit { .. } | Self::RecordTooLong { .. } => Kind::Limit,
-            Self::NoFileName { .. } | Self::NotAFile { .. } | Self::Options { .. } => Kind::Misuse,
+            Self::Container { source, .. } => source.kind(),
+            Self::NoFileName { .. }
+            | Self::NotAFile { .. }
+            | Self::Options { .. }
+            | Self::ArrayType { .. }
+            | Self::Apart { .. } => Kind::Misuse,
             Self::Poisoned { .. } | Self::LogPoisoned { .. } => Kind::Poisoned,
             Self::Busy { .. } | Self::Superseded { .. } => Kind::Busy,
             Self::Newer { .. } => Kind::Newer,
             Self::Damaged { .. }
             | Self::HeaderDamaged { .. }
             | Self::NoHeader { .. }
-            | Self::Missing { .. } => Kind::Damaged,
-            Self::GivenUp { .. } => Kind::NotFound,
+            | Self::Missing { .. }
+            | Self::ArrayLost { .. }
+            | Self::Twice { .. } => Kind::Damaged,
+            Self::GivenUp { .. } | Self::NoArray { .. } | Self::NoGeneration { .. } => Kind::NotFound,
         }
     }
 
@@ -247,6 +320,8 @@ pub enum Op {
     Lock,
     /// Starting a thread.
     Spawn,
+    /// Mapping a file into memory.
+    Map,
 }
 
 impl fmt::Display for Op {
@@ -266,6 +341,7 @@ impl fmt::Display for Op {
             Self::SyncData | Self::SyncAll => "sync",
             Self::Lock => "lock",
             Self::Spawn => "start of a thread",
+            Self::Map => "mapping",
         })
     }
 }
@@ -280,6 +356,15 @@ fn kind_of(kind: io::ErrorKind) -> Kind {
         E::InvalidFilename | E::NotADirectory | E::IsADirectory => Kind::Misuse,
         _ => Kind::Io,
     }
+}
+
+fn lost_text(lost: u64, bytes: u64) -> String {
+    if bytes == 0 {
+        return "all of its rows; take it from a backup".to_owned();
+    }
+    format!(
+        "{lost} of {bytes} bytes; Array::lost_rows says which rows, Array::view_repaired gives the others"
+    )
 }
 
 /// The end of the message: what to do, where that is known.

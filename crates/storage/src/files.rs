@@ -125,6 +125,11 @@ pub trait File: Debug + Send + Sync {
         let _ = (offset, len);
     }
 
+    /// Returns the file of the operating system behind this one, if there is one and reading it directly is the same.
+    fn as_os_file(&self) -> Option<&std::fs::File> {
+        None
+    }
+
     /// Reads from `offset` until `buf` is full or the file ends and returns the count.
     ///
     /// # Errors

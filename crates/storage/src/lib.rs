@@ -1,22 +1,34 @@
 #![doc = include_str!("../README.md")]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod aligned;
 pub mod atomic;
 mod durability;
 mod error;
 mod files;
+pub mod generation;
 mod lock;
 mod mem;
+mod mmap;
 mod os;
+#[cfg(feature = "planted")]
+#[doc(hidden)]
+pub mod planted;
+#[cfg(not(feature = "planted"))]
+pub(crate) mod planted;
 mod read;
+pub mod snapshot;
 mod sync;
 pub mod wal;
 
+pub use aligned::Buffer;
 pub use durability::Durability;
 pub use error::{Error, Op};
 pub use files::{File, FileId, Files, Metadata};
+pub use generation::{GenerationOptions, Generations};
 pub use lock::Lock;
 pub use mem::MemFiles;
 pub use os::OsFiles;
 pub use read::read;
+pub use snapshot::Snapshot;
 pub use wal::{Lsn, Wal, WalOptions};

@@ -7,7 +7,7 @@ use std::{
 use crate::{
     Error, File, Files,
     atomic::{enter, found, is_named},
-    wal::planted::{self, Plant},
+    planted::{self, Plant},
 };
 
 /// How often a lock file is opened again that vanished between opening and locking it.

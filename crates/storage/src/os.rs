@@ -130,6 +130,10 @@ impl File for OsFile {
     fn write_back(&self, offset: u64, len: u64) {
         begin_write_back(&self.file, offset, len);
     }
+
+    fn as_os_file(&self) -> Option<&fs::File> {
+        Some(&self.file)
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -45,11 +45,6 @@ mod frames;
 mod header;
 mod open;
 mod options;
-#[cfg(feature = "planted")]
-#[doc(hidden)]
-pub mod planted;
-#[cfg(not(feature = "planted"))]
-pub(crate) mod planted;
 mod reader;
 mod segment;
 mod shared;
@@ -67,6 +62,12 @@ use std::{
     sync::Arc,
 };
 
+#[cfg(feature = "planted")]
+#[doc(hidden)]
+pub use crate::planted;
+#[cfg(not(feature = "planted"))]
+pub(crate) use crate::planted;
+use keepstone_format::LogPosition;
 pub use open::Opened;
 pub use options::{GivenUp, WalOptions};
 pub use reader::{Part, Reader, Record};
@@ -255,6 +256,34 @@ impl Wal {
     /// The number below which all records are known durable.
     pub fn durable_end(&self) -> Lsn {
         Lsn(self.shared.lock().durable_lsn)
+    }
+
+    /// The random number that tells this log from others.
+    pub fn log_id(&self) -> [u8; 16] {
+        self.shared.lock().log_id
+    }
+
+    /// The directory of the log.
+    pub fn dir(&self) -> &Path {
+        &self.shared.dir
+    }
+
+    /// The position behind record `last`, for a snapshot that holds what it and all before it have made;
+    /// [`Lsn(0)`](Lsn) for none.
+    ///
+    /// When it returns these records are durable: a snapshot must not hold what the log may still lose.
+    ///
+    /// # Errors
+    /// [`Error::Options`] if the record was never appended, else as [`append`](Self::append).
+    pub fn position(&self, last: Lsn) -> Result<LogPosition, Error> {
+        if last >= self.end() {
+            let what = "the position is behind the end of the log; name a record that has been appended";
+            return Err(Error::Options { path: self.shared.dir.clone(), what });
+        }
+        if last >= self.durable_end() {
+            self.sync()?;
+        }
+        Ok(LogPosition { log_id: self.log_id(), lsn: last.0 })
     }
 
     /// What has been done since the log was opened.

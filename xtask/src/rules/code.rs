@@ -7,12 +7,17 @@ use crate::mask::words;
 const UNSAFE_HOMES: &[(&str, &str)] = &[
     // The trait for plain old data and its casts.
     ("crates/format/src/", "crates/format/src/plain"),
+    // Files as memory.
+    ("crates/storage/src/", "crates/storage/src/mmap"),
+    ("crates/storage/tests/", "crates/storage/tests/snapshot/mapped"),
     // Whole table columns of the ECS as bytes.
     ("crates/bevy/src/", "crates/bevy/src/raw"),
     // The counting global allocator.
     ("benches/src/", "benches/src/alloc"),
     // The floor of a load: bevy's untyped insertion.
     ("benches/src/", "benches/src/insert_by_ids"),
+    // Snapshots mapped, and the floors that map.
+    ("benches/src/", "benches/src/mapped"),
 ];
 
 /// The derive quotes `unsafe impl` for the user's crate; it forbids unsafe code in its own.

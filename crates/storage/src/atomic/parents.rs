@@ -6,7 +6,7 @@ use super::temporary::found;
 use crate::{Error, Files};
 
 /// The directory a file stands in; `.` for a bare name.
-pub(super) fn dir_of(path: &Path) -> PathBuf {
+pub(crate) fn dir_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
         Some(_) | None => PathBuf::from("."),

@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use crate::{Error, File};
 
-/// A log that is wrong in a known way.
+/// A log, or a directory of generations, that is wrong in a known way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plant {
     /// The head of a frame, and so its length, is believed without a look at its CRC.
@@ -26,6 +26,24 @@ pub enum Plant {
     UncoveredHeader,
     /// What a killed writer left is handed out as it is, not copied and synced.
     BelievedCache,
+    /// Container and commit page of a generation are synced together, once.
+    OneSyncGeneration,
+    /// An opening believes the newest commit page without writing and syncing it.
+    UnsettledPage,
+    /// An opening believes the names in the directory without syncing it.
+    UnsyncedNames,
+    /// The file that is written over is that of the newest generation.
+    RecycledNewest,
+    /// A file whose sync has failed is written over again.
+    ReusedFile,
+    /// The number of a generation that failed goes to the next one.
+    ReusedNumber,
+    /// The CRC of a commit page is not looked at.
+    BelievedPage,
+    /// A file is written over without asking for its lock.
+    UnaskedLock,
+    /// A container is taken for the one that the commit page tells of.
+    UncomparedContainer,
 }
 
 #[cfg(feature = "planted")]
@@ -33,7 +51,7 @@ thread_local! {
     static PLANTED: Cell<Option<Plant>> = const { Cell::new(None) };
 }
 
-/// Runs `work` with a fault in all logs of this thread; those with a thread of their own are sound there.
+/// Runs `work` with a fault in all logs and generations of this thread; logs with a thread of their own are sound there.
 #[cfg(feature = "planted")]
 pub fn with<T>(plant: Plant, work: impl FnOnce() -> T) -> T {
     struct Pulled;
