@@ -33,7 +33,7 @@ pub(crate) enum Verb {
     /// Say what a file is: kind, version, metadata, schema, counts and sizes
     ///
     /// The format is told from the first bytes, not from the name. Of a .keep file only header, footer, schema and tables are
-    /// read, however large it is; `verify` checks the rest. Of a write-ahead log (a directory, or one segment of it) headers and the newest segment are read. Saves of aw-save (.awsv) and worlds of PECS (.pecs) are read whole.
+    /// read, however large it is; `verify` checks the rest. Of a write-ahead log (a directory, or one segment of it) headers and the newest segment are read. Saves of aw-save (.awsv), worlds of PECS (.pecs) and snapshots of EdgeVec (.evec) are read whole.
     #[command(after_help = EXIT_CODES)]
     Inspect {
         /// The file, or the directory of a log
@@ -41,17 +41,19 @@ pub(crate) enum Verb {
     },
     /// Check every checksum of a file and say where it is damaged
     ///
-    /// Reads the whole file and changes nothing. When all checksums hold, the structure of worlds, of saves of
-    /// aw-save (.awsv) and of worlds of PECS (.pecs) is decoded as well.
+    /// Reads the whole file and changes nothing. When all checksums hold, the structure of worlds and arrays, of saves of
+    /// aw-save (.awsv), of worlds of PECS (.pecs) and of snapshots of EdgeVec (.evec) is decoded as well.
     #[command(after_help = EXIT_CODES)]
     Verify {
         /// The file, or the directory of a log
         path: PathBuf,
     },
-    /// Save what is left of a damaged container or write-ahead log into a new one
+    /// Save what is left of a damaged container, write-ahead log or snapshot of EdgeVec into a new container or log
     ///
     /// Every chunk whose checksum holds counts, wherever the damage is. Sections that are complete are kept. Of a world, columns that are
     /// complete and consistent are kept; entities stay, without the components that are lost. What was lost is listed.
+    /// Of an array, chunks that are whole are kept where they were, and what is lost is zero.
+    /// Of a snapshot of EdgeVec (.evec), the rows that are in the file are kept, and what is behind them if it is whole.
     /// Of a log, all records that verify are copied in their order, and are numbered anew; a repair that was stopped leaves a part of them in OUT.
     /// OUT is on the disk when this returns, and PATH is left as it is.
     #[command(after_help = REPAIR_EXIT_CODES)]
@@ -59,7 +61,7 @@ pub(crate) enum Verb {
     /// Write a file anew as a keepstone container
     ///
     /// IN may be a save of aw-save (.awsv), which becomes a save with a section for each part of it; a world of PECS (.pecs),
-    /// which becomes a world; a write-ahead log of EdgeVec, which becomes a log, in a new directory OUT; or a container (.keep), which is copied, with another codec if one is named. OUT is
+    /// which becomes a world; a snapshot of EdgeVec (.evec), which becomes a snapshot of arrays; a write-ahead log of EdgeVec, which becomes a log, in a new directory OUT; or a container (.keep), which is copied, with another codec if one is named. OUT is
     /// on the disk when this returns. If it was there it is replaced in one step, and stays as it was when anything fails.
     #[command(after_help = EXIT_CODES)]
     Convert(ConvertArgs),
@@ -67,6 +69,11 @@ pub(crate) enum Verb {
     Wal {
         #[command(subcommand)]
         verb: WalVerb,
+    },
+    /// Import vectors of other programs, say what vectors are like
+    Vectors {
+        #[command(subcommand)]
+        verb: VectorsVerb,
     },
     /// Build a world of bevy_ecs, save it durably, load it, check that both are equal, and print what it took
     ///
@@ -98,6 +105,39 @@ pub(crate) enum WalVerb {
         /// The directory of the log
         dir: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VectorsVerb {
+    /// Write a snapshot of EdgeVec (.evec) as a keepstone container of kind snapshot
+    ///
+    /// OUT has the arrays vectors, ids, deleted and graph, and the metadata. Without a codec the arrays are used in place. OUT is
+    /// on the disk when this returns. If it was there it is replaced in one step, and stays as it was when anything fails.
+    #[command(after_help = EXIT_CODES)]
+    Import(ImportArgs),
+    /// Say how many vectors there are, how many are deleted, and how long they are
+    ///
+    /// FILE is a snapshot of EdgeVec (.evec) or a container with an array `vectors` of f32, which is checked while it is read. Lengths are
+    /// those of the vectors that are neither deleted nor lost, without those with a NaN or an infinity, which are counted.
+    #[command(after_help = EXIT_CODES)]
+    Stat {
+        /// The file
+        #[arg(value_name = "FILE")]
+        path: PathBuf,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImportArgs {
+    /// The file that is read
+    #[arg(value_name = "IN")]
+    pub(crate) input: PathBuf,
+    /// The file that is written; not the one that is read
+    #[arg(value_name = "OUT")]
+    pub(crate) out: PathBuf,
+    /// How arrays are compressed; none leaves them to be used in place
+    #[arg(long, value_enum, default_value_t = CodecName::None)]
+    pub(crate) codec: CodecName,
 }
 
 #[derive(Debug, clap::Args)]
@@ -137,7 +177,7 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RepairArgs {
-    /// The damaged container, log directory or log segment
+    /// The damaged container, snapshot of EdgeVec, log directory or log segment
     pub(crate) path: PathBuf,
     /// The file that is written; not the damaged one. Of a log, the directory, which must not be there yet
     #[arg(long, value_name = "OUT")]
@@ -155,7 +195,7 @@ pub(crate) struct ConvertArgs {
     /// The format that is written; only keep exists yet
     #[arg(long, value_enum, default_value_t = Target::Keep)]
     pub(crate) to: Target,
-    /// How sections are compressed; without it those of a container stay as they are, and others take lz4
+    /// How sections are compressed; without it those of a container stay as they are, arrays take none, and others take lz4
     #[arg(long, value_enum)]
     pub(crate) codec: Option<CodecName>,
 }
@@ -181,7 +221,7 @@ impl Target {
 }
 
 /// A codec as it is called on the command line.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CodecName {
     None,
     Lz4,

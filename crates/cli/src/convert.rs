@@ -2,6 +2,7 @@
 
 mod awsv;
 mod edgevec;
+mod evec;
 mod keep;
 mod pecs;
 
@@ -84,11 +85,13 @@ pub(crate) fn run(args: &ConvertArgs, progress: &Progress) -> Result<Converted, 
         Format::Keep => keep::convert(&args.input, &args.out, source, codec)?,
         Format::AwSave => awsv::convert(&args.input, &args.out, codec.unwrap_or_default())?,
         Format::Pecs => pecs::convert(&args.input, &args.out, codec.unwrap_or_default())?,
+        Format::EdgeVec => evec::convert(&args.input, &args.out, codec.unwrap_or(Codec::None))?,
         format => return Err(Error::NotBuilt { path: args.input.clone(), format }),
     };
     let format = match format {
         Format::AwSave => "awsv",
         Format::Pecs => "pecs",
+        Format::EdgeVec => "evec",
         _ => "keep",
     };
     Ok(Converted::new(args, format, written, bytes_out))
@@ -178,6 +181,7 @@ impl fmt::Display for Converted {
             match self.format {
                 "awsv" => "save of aw-save",
                 "pecs" => "world of PECS",
+                "evec" => "snapshot of EdgeVec",
                 _ => self.kind.as_str(),
             },
             self.format,

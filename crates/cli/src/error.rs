@@ -46,8 +46,23 @@ pub(crate) enum Error {
     #[error("{}: is the file that is read; name another one to write", path.display())]
     SameFile { path: PathBuf },
 
-    #[error("{}: {} found; only keepstone containers are repaired", path.display(), format.name())]
+    #[error("{}: {} found; only keepstone containers and snapshots of EdgeVec are repaired", path.display(), format.name())]
     NotRepaired { path: PathBuf, format: Format },
+
+    #[error("{}: {} found; only snapshots of EdgeVec (.evec) are imported; convert may take it", path.display(), format.name())]
+    NotImported { path: PathBuf, format: Format },
+
+    #[error("{}: {} found; only snapshots of EdgeVec (.evec) and containers have vectors", path.display(), format.name())]
+    NoVectorsIn { path: PathBuf, format: Format },
+
+    #[error("{}: no generation is committed in it, or it has lost its name: a number and .gen", path.display())]
+    NoGeneration { path: PathBuf },
+
+    #[error("{}: has no array `vectors`{}", path.display(), listed(faults))]
+    NoVectors { path: PathBuf, faults: Vec<String> },
+
+    #[error("{}: its array `vectors` is of {layout}; only f32 are looked at", path.display())]
+    NotF32 { path: PathBuf, layout: String },
 
     #[error("{}: holds no write-ahead log; name its directory or a segment of it", path.display())]
     NoLog { path: PathBuf },
@@ -103,13 +118,16 @@ impl Error {
             Self::World { source, .. } | Self::Capture { source } => source.kind(),
             Self::Foreign { source, .. } => source.kind(),
             Self::UnknownFormat { .. } | Self::NothingLeft { .. } => Kind::Damaged,
-            Self::NoLog { .. } => Kind::NotFound,
+            Self::NoLog { .. } | Self::NoVectors { .. } | Self::NoGeneration { .. } => Kind::NotFound,
             Self::AppendStopped { source, .. } => source.kind(),
             Self::Stdin { .. } | Self::Stdout { .. } => Kind::Io,
             Self::NotBuilt { .. }
             | Self::Directory { .. }
             | Self::NotAFile { .. }
             | Self::NotRepaired { .. }
+            | Self::NotImported { .. }
+            | Self::NoVectorsIn { .. }
+            | Self::NotF32 { .. }
             | Self::SameFile { .. }
             | Self::OutExists { .. }
             | Self::IsLog { .. }
@@ -123,6 +141,10 @@ impl Error {
     pub(crate) fn message(&self) -> String {
         with_causes(self)
     }
+}
+
+fn listed(faults: &[String]) -> String {
+    faults.iter().flat_map(|fault| ["; ", fault]).collect()
 }
 
 fn acknowledged(acked: Option<u64>) -> String {

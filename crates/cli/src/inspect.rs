@@ -1,7 +1,10 @@
 //! What a file is, without reading more of it than that takes.
 
+mod arrays;
 mod awsv;
 mod edgevec;
+mod evec;
+mod generations;
 mod keep;
 mod log;
 mod metadata;
@@ -42,6 +45,8 @@ enum Contents {
     Log(Box<log::Log>),
     #[serde(rename = "edgevec-wal")]
     EdgeVec(Box<edgevec::Log>),
+    Evec(Box<evec::Snapshot>),
+    Generations(Box<generations::Directory>),
 }
 
 /// Says what the file at `path` is.
@@ -49,6 +54,9 @@ pub(crate) fn run(path: &Path, progress: &Progress) -> Result<Inspected, Error> 
     let inspected = |contents| Inspected { name: path.display().to_string(), contents };
     if let Some(found) = crate::log::find(path)? {
         return Ok(inspected(Contents::Log(Box::new(log::inspect(&found)?))));
+    }
+    if let Some(found) = crate::generations::find(path)? {
+        return Ok(inspected(Contents::Generations(Box::new(generations::inspect(path, &found)?))));
     }
     if let Some(bytes) = crate::edgevec::find(path)? {
         return Ok(inspected(Contents::EdgeVec(Box::new(edgevec::inspect(path, &bytes)?))));
@@ -58,6 +66,7 @@ pub(crate) fn run(path: &Path, progress: &Progress) -> Result<Inspected, Error> 
         Format::Keep => Contents::Keep(Box::new(keep::inspect(path, source)?)),
         Format::AwSave => Contents::Awsv(Box::new(awsv::inspect(path)?)),
         Format::Pecs => Contents::Pecs(Box::new(pecs::inspect(path)?)),
+        Format::EdgeVec => Contents::Evec(Box::new(evec::inspect(path)?)),
         format => return Err(Error::NotBuilt { path: path.to_owned(), format }),
     };
     Ok(inspected(contents))
@@ -78,6 +87,8 @@ impl fmt::Display for Inspected {
             Contents::Pecs(world) => write!(f, "{world}"),
             Contents::Log(log) => write!(f, "{log}"),
             Contents::EdgeVec(log) => write!(f, "{log}"),
+            Contents::Evec(snapshot) => write!(f, "{snapshot}"),
+            Contents::Generations(generations) => write!(f, "{generations}"),
         }
     }
 }

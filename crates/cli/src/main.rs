@@ -4,10 +4,13 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod arrays;
 mod convert;
 mod demo;
 mod edgevec;
 mod error;
+mod evec;
+mod generations;
 mod inspect;
 mod log;
 mod output;
@@ -15,6 +18,7 @@ mod progress;
 mod repair;
 mod source;
 mod text;
+mod vectors;
 mod verify;
 mod wal;
 
@@ -58,6 +62,7 @@ fn run(args: &Args) -> Exit {
             progress.clear();
             output.finish("convert", Some(&options.input), result)
         }
+        Verb::Vectors { verb } => vectors::run(verb, output, &progress),
         Verb::Wal { verb } => wal::run(verb, output, &progress),
         Verb::Demo(options) => {
             let result = demo::run(options, &progress);

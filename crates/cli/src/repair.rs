@@ -1,5 +1,7 @@
 //! What is left of a damaged container, as a container that loads.
 
+mod arrays;
+mod evec;
 mod found;
 mod log;
 mod lost;
@@ -8,18 +10,20 @@ mod world;
 use std::{fmt, path::Path};
 
 use keepstone::{
-    compat::awsv::Part,
+    compat::{awsv::Part, edgevec::Snapshot},
     ecs::{EncodeOptions, WorldDoc, encode_worlds, list_worlds},
     format::{
-        self, FileKind, Format, Kind, Limits, Metadata, ReadAt, Reader, SalvageReport, SectionLayout, Writer,
-        WriterOptions, detect,
+        self, FileKind, Format, Kind, Limits, Metadata, ReadAt, Reader, SalvageReport, SectionId,
+        SectionLayout, Writer, WriterOptions, detect,
     },
 };
 use serde::Serialize;
 
+use self::arrays::Lengths;
 use self::found::{Found, FoundSection};
 use self::lost::Lost;
 use crate::args::RepairArgs;
+use crate::arrays::is_of_array;
 use crate::convert::{Out, WRITING, copy, refuse_same, replace};
 use crate::error::{Error, with_causes};
 use crate::inspect::is_of_world;
@@ -45,9 +49,12 @@ pub(crate) struct Repaired {
     sections: u32,
     /// Entities of the worlds in it.
     entities: Option<u64>,
+    /// Rows of a snapshot of EdgeVec.
+    rows: Option<u32>,
     lost: Vec<Lost>,
     /// Bytes that nothing vouches for.
     damaged: Vec<Span>,
+    warnings: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -85,20 +92,33 @@ fn run(args: &RepairArgs, progress: &Progress) -> Result<Repaired, Error> {
     let path = &args.path;
     let keep = |source| Error::Keep { path: path.clone(), source };
     let (source, first) = Source::open_any(path, progress)?;
-    if let Some(format) = detect(&first).filter(|format| *format != Format::Keep) {
-        return Err(Error::NotRepaired { path: path.clone(), format });
+    match detect(&first) {
+        Some(Format::EdgeVec) => return evec::run(path, &args.out),
+        // The magic is a part of the file like any other.
+        None if path.extension().is_some_and(|extension| extension == "evec") => {
+            return evec::run(path, &args.out);
+        }
+        None | Some(Format::Keep) => {}
+        Some(format) => return Err(Error::NotRepaired { path: path.clone(), format }),
     }
     refuse_same(path, &args.out)?;
     let bytes = source.len();
     let limits = Limits::for_file_len(bytes);
     let Found { report, sections } = found::collect(&source, &limits).map_err(keep)?;
+    let reader = Reader::open(&source, limits).ok();
     if report.header.is_none() && report.parts == 0 {
         return Err(Error::unknown(path, &first));
     }
     let damaged = report.damaged.iter().map(|range| Span { start: range.start, end: range.end }).collect();
-    let (written, bytes_out) = match Reader::open(source, limits) {
-        Ok(reader) if report.is_whole() && is_sound(path, &reader)? => copy_whole(path, &args.out, &reader)?,
-        _ => rebuild(path, &args.out, &report, &sections, &limits)?,
+    let (written, bytes_out) = match &reader {
+        Some(reader) if report.is_whole() && is_sound(path, reader)? => copy_whole(path, &args.out, reader)?,
+        _ => {
+            let mut lost = lost::of_ends(&report);
+            let lengths =
+                Lengths { source: &source, reader: reader.as_ref(), epoch: report.epoch, limits: &limits };
+            let sections = arrays::mend(sections, &lengths, &mut lost);
+            rebuild(path, &args.out, &report, &sections, &limits, lost)?
+        }
     };
     Ok(Repaired {
         name: path.display().to_string(),
@@ -108,8 +128,10 @@ fn run(args: &RepairArgs, progress: &Progress) -> Result<Repaired, Error> {
         bytes_out,
         sections: written.sections,
         entities: written.entities,
+        rows: None,
         lost: written.lost,
         damaged,
+        warnings: Vec::new(),
     })
 }
 
@@ -137,10 +159,9 @@ fn rebuild(
     report: &SalvageReport,
     sections: &[FoundSection],
     limits: &Limits,
+    mut lost: Vec<Lost>,
 ) -> Result<(Written, u64), Error> {
-    let mut lost = lost::of_ends(report);
-    let is_world = sections.iter().any(|section| is_of_world(section.id));
-    let kind = report.header.map_or(if is_world { FileKind::WORLD } else { FileKind::SAVE }, |h| h.kind);
+    let kind = report.header.map_or_else(|| kind_of(sections), |header| header.kind);
     let is_other = |section: &&FoundSection| kind != FileKind::WORLD || !is_of_world(section.id);
     let others: Vec<&FoundSection> = sections.iter().filter(is_other).collect();
     let (complete, damaged): (Vec<_>, Vec<_>) =
@@ -168,10 +189,27 @@ fn rebuild(
     Ok((Written { kind, sections, entities, lost }, bytes_out))
 }
 
+/// What a container seems to be whose header is lost.
+fn kind_of(sections: &[FoundSection]) -> FileKind {
+    let has = |is: fn(SectionId) -> bool| sections.iter().any(|section| is(section.id));
+    if has(is_of_world) {
+        FileKind::WORLD
+    } else if has(is_of_array) {
+        FileKind::SNAPSHOT
+    } else {
+        FileKind::SAVE
+    }
+}
+
 /// Whether a section is what it has to be, as far as its kind is known. One that isn't is lost.
 fn is_readable(section: &FoundSection, limits: &Limits, lost: &mut Vec<Lost>) -> bool {
-    let Some(part) = Part::of(section.id).filter(|_| section.instance == 0) else { return true };
-    let checked = part.check(&section.pieces.concat(), limits);
+    let checked = match Part::of(section.id).filter(|_| section.instance == 0) {
+        Some(part) => part.check(&section.pieces.concat(), limits),
+        None if section.id == SectionId::EVEC_METADATA && section.instance == 0 => {
+            Snapshot::check_metadata(&section.pieces.concat(), limits)
+        }
+        None => return true,
+    };
     if let Err(error) = &checked {
         lost.push(Lost::section_with(section, format!("its checksums hold, but {}", with_causes(error))));
     }
@@ -240,6 +278,13 @@ impl Report for Mended {
             Self::Log(repaired) => repaired.exit(),
         }
     }
+
+    fn warnings(&self) -> &[String] {
+        match self {
+            Self::Container(repaired) => &repaired.warnings,
+            Self::Log(_) => &[],
+        }
+    }
 }
 
 impl fmt::Display for Mended {
@@ -261,6 +306,7 @@ impl fmt::Display for Repaired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} -> {}", Shown(&self.name), Shown(&self.out))?;
         let entities = self.entities.map(|entities| format!(", {}", plural(entities, "entity")));
+        let rows = self.rows.map(|rows| format!(", {}", plural(rows, "row")));
         writeln!(
             f,
             "  {}, {} bytes -> {} bytes, {}{}",
@@ -268,7 +314,7 @@ impl fmt::Display for Repaired {
             count(self.bytes),
             count(self.bytes_out),
             plural(self.sections, "section"),
-            entities.unwrap_or_default(),
+            entities.or(rows).unwrap_or_default(),
         )?;
         for span in self.damaged.iter().take(SHOWN_MAX) {
             writeln!(f, "  damaged: bytes {} to {}", span.start, span.end)?;

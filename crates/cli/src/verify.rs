@@ -3,6 +3,8 @@
 pub(crate) mod awsv;
 mod damage;
 mod edgevec;
+mod evec;
+mod generations;
 pub(crate) mod keep;
 pub(crate) mod log;
 pub(crate) mod pecs;
@@ -53,6 +55,7 @@ pub(crate) fn run(path: &Path, progress: &Progress) -> Result<Verified, Error> {
         Format::Keep => keep::verify(path, source),
         Format::AwSave => awsv::verify(path),
         Format::Pecs => pecs::verify(path),
+        Format::EdgeVec => evec::verify(path),
         format => Err(Error::NotBuilt { path: path.to_owned(), format }),
     }
 }
@@ -61,6 +64,9 @@ pub(crate) fn run(path: &Path, progress: &Progress) -> Result<Verified, Error> {
 pub(crate) fn run_any(path: &Path, progress: &Progress) -> Result<Checked, Error> {
     if let Some(found) = crate::log::find(path)? {
         return Ok(Checked::Log(log::verify(path, &found, progress)?));
+    }
+    if let Some(found) = crate::generations::find(path)? {
+        return generations::verify(path, found).map(Checked::File);
     }
     if let Some(bytes) = crate::edgevec::find(path)? {
         return edgevec::verify(path, &bytes).map(Checked::File);
@@ -141,7 +147,9 @@ impl fmt::Display for Verified {
         }
         writeln!(f, "{name}: good")?;
         let parts = match self.format {
-            "keep" => format!(", {}, {}", plural(self.sections, "section"), plural(self.chunks, "chunk")),
+            "keep" | "generations" => {
+                format!(", {}, {}", plural(self.sections, "section"), plural(self.chunks, "chunk"))
+            }
             _ => String::new(),
         };
         writeln!(

@@ -247,7 +247,7 @@ fn damaged_files_are_not_converted() {
 #[test]
 fn what_is_not_known_or_newer_is_not_converted() {
     check_refused("a.txt", b"once upon a time", &[], 1, "damaged");
-    check_refused("a.evec", b"EVEC\x00\x04\x00\x00", &[], 2, "misuse");
+    check_refused("a.evec", b"EVEC\x00\x04\x00\x00", &[], 1, "damaged");
     check_refused("3.awsv", &fs::read(fixture("version3.awsv")).unwrap(), &[], 2, "newer");
     check_refused("2.pecs", &[&b"PECS\x02"[..], &[0; 30]].concat(), &[], 2, "newer");
     let dir = Dir::new();

@@ -31,8 +31,8 @@ fn other_bytes_are_shown() {
 }
 
 #[test]
-fn formats_that_are_known_but_not_read_are_named() {
-    check(b"EVEC\x00\x04\x00\x00", 2, "misuse", "EdgeVec snapshot found; reading these is not built yet");
+fn a_generation_under_another_name_is_none() {
+    check(b"KGEN\x01\x00\x00\x00", 1, "not_found", "no generation is committed in it");
 }
 
 #[test]

@@ -43,6 +43,16 @@ fn worlds_of_pecs_are_converted_as_the_guide_says() {
 }
 
 #[test]
+fn snapshots_of_edgevec_are_imported_and_repaired_as_the_guide_says() {
+    let dir = TempDir::new().unwrap();
+    let name = "snap_100x8_deleted_meta.evec";
+    let bytes = fs::read(fixture(name)).unwrap();
+    fs::write(dir.path().join(name), &bytes).unwrap();
+    fs::write(dir.path().join("cut.evec"), &bytes[..2000]).unwrap();
+    check("from-edgevec.md", &dir, &[0, 0, 0, 1, 0]);
+}
+
+#[test]
 fn damaged_logs_are_repaired_as_the_guide_says() {
     let dir = TempDir::new().unwrap();
     let log = dir.path().join("index/wal");

@@ -6,6 +6,7 @@
     reason = "a helper that is wrong fails its test, and tests make files of their own"
 )]
 
+mod arrays;
 mod awsv;
 mod convert;
 mod converted_save;
@@ -13,6 +14,7 @@ mod damage;
 mod demo;
 mod edgevec;
 mod formats;
+mod generations;
 mod guide;
 mod hostile;
 mod inspect;
@@ -20,5 +22,6 @@ mod misuse;
 mod pecs;
 mod repair;
 mod support;
+mod vectors;
 mod verify;
 mod wal;

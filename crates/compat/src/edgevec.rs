@@ -1,6 +1,7 @@
-//! Reads the write-ahead logs of EdgeVec (0.9): records of vectors that were inserted.
+//! Reads the files of EdgeVec (0.9): snapshots of an index ([`Snapshot`], laid out as [`snapshot`] says), and write-ahead logs ([`Wal`]), records
+//! of vectors that were inserted. The two know nothing of each other.
 //!
-//! # Layout
+//! # Layout of a log
 //!
 //! Entries stand one behind the other. The file has no header, no magic and no version. All integers are little-endian.
 //!
@@ -37,6 +38,7 @@ mod damage;
 mod entry;
 mod insert;
 mod odd;
+pub mod snapshot;
 mod sums;
 mod warning;
 
@@ -49,6 +51,7 @@ use crate::error::Error;
 pub use damage::Damage;
 pub use entry::Entry;
 pub use insert::{Insert, Vector};
+pub use snapshot::Snapshot;
 pub use warning::Warning;
 
 /// Places of damage that are listed.

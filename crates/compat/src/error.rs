@@ -203,6 +203,70 @@ pub enum Error {
         /// The values that are valid.
         expected: &'static str,
     },
+    /// The header has flags that are not read: the file holds something else than it seems to.
+    #[error("flags at byte {offset}: {unknown:#06x} is not read; the file is of a newer version")]
+    Flags {
+        /// Where the flags stand in the file.
+        offset: u64,
+        /// Those that are not read.
+        unknown: u16,
+    },
+    /// An offset leads to where its part can't be.
+    #[error("{what} at byte {offset} is {found}, expected {}; the file is damaged", between(*least, *most))]
+    Offset {
+        /// Which offset.
+        what: &'static str,
+        /// Where it stands in the file.
+        offset: u64,
+        /// Where it leads.
+        found: u64,
+        /// The least that it can be.
+        least: u64,
+        /// The most that it can be.
+        most: u64,
+    },
+    /// A number says how something is stored, and has no known meaning.
+    #[error("{what} at byte {offset} is {found}, expected {expected}")]
+    Unknown {
+        /// What the number says.
+        what: &'static str,
+        /// Where it stands in the file.
+        offset: u64,
+        /// The number.
+        found: u64,
+        /// The numbers that have a meaning.
+        expected: &'static str,
+    },
+    /// A value of the metadata is not valid postcard.
+    #[error("{what} at byte {offset} cannot be decoded")]
+    Postcard {
+        /// Which value.
+        what: &'static str,
+        /// Where it begins in the file.
+        offset: u64,
+        /// What the decoder found.
+        source: postcard::Error,
+    },
+    /// Metadata in JSON are not what EdgeVec writes.
+    #[error("the JSON of the metadata at byte {offset} cannot be read")]
+    MetadataJson {
+        /// Where it begins in the file.
+        offset: u64,
+        /// What is wrong, and where in the JSON.
+        source: serde_json::Error,
+    },
+    /// The section of a converted snapshot's metadata is not a shape and a row.
+    #[error("section EVEC_METADATA")]
+    MetadataSection {
+        /// What the section breaks.
+        source: keepstone_format::Error,
+    },
+    /// The metadata of a converted snapshot are not what they have to be, or can't be written.
+    #[error("section EVEC_METADATA")]
+    MetadataRow {
+        /// What is wrong with the shape or the row.
+        source: keepstone_value::Error,
+    },
     /// A container can't be read or written.
     #[error(transparent)]
     Container(#[from] keepstone_format::Error),
@@ -241,13 +305,15 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Version { found, newest, .. } if found > newest => Kind::Newer,
-            Self::UnknownCodec { .. } => Kind::Newer,
+            Self::UnknownCodec { .. } | Self::Flags { .. } => Kind::Newer,
             Self::Limit { .. } | Self::OutOfMemory { .. } => Kind::Limit,
             Self::CodecNotBuilt { .. } => Kind::Misuse,
             Self::NotConverted { .. } => Kind::NotFound,
-            Self::Container(source) | Self::Layout { source, .. } => source.kind(),
+            Self::Container(source) | Self::Layout { source, .. } | Self::MetadataSection { source } => {
+                source.kind()
+            }
             // The types are ours and fixed, so a value of another one is no misuse.
-            Self::Part { source, .. } => match source.kind() {
+            Self::Part { source, .. } | Self::MetadataRow { source } => match source.kind() {
                 Kind::Misuse => Kind::Damaged,
                 kind => kind,
             },
@@ -267,7 +333,11 @@ impl Error {
 }
 
 fn article(format: &str) -> &'static str {
-    if format.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
+    if format.starts_with(['a', 'e', 'i', 'o', 'u', 'E']) { "an" } else { "a" }
+}
+
+fn between(least: u64, most: u64) -> String {
+    if least == most { least.to_string() } else { format!("{least} to {most}") }
 }
 
 fn span(oldest: u32, newest: u32) -> String {

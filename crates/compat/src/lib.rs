@@ -11,6 +11,7 @@
 //! | [`awsv`] | `.awsv` saves of aw-save (AstraWeave) | 1 and 2, uncompressed or LZ4 |
 //! | [`awsv`] | `.keep` files made from those | 1 |
 //! | [`pecs`] | `.pecs` worlds of PECS | 1, binary |
+//! | [`edgevec`] | `.evec` snapshots of EdgeVec | 0.1 and later; 0.4 is what EdgeVec 0.9 writes |
 //! | [`edgevec`] | write-ahead logs of EdgeVec | those of 0.9 |
 //!
 //! # Example

@@ -1,15 +1,16 @@
 use std::{fmt, path::Path};
 
-use keepstone::format::{self, FileKind, Header, Limits, Reader};
+use keepstone::format::{FileKind, Header, Limits, ReadAt, Reader};
 use serde::Serialize;
 
+use super::arrays::{self, ArraySummary};
 use super::awsv::{self, Bundle};
 use super::metadata::{HeadMetadata, TailMetadata};
 use super::sections::{self, SectionSummary};
 use super::world::{self, World};
 use crate::error::Error;
 use crate::source::Source;
-use crate::text::{Grid, count, hex, plural, size};
+use crate::text::{Grid, Shown, count, hex, plural, size};
 
 /// Sections that are listed for people; JSON lists all.
 const SECTIONS_SHOWN_MAX: usize = 50;
@@ -36,20 +37,29 @@ pub(super) struct Container {
     worlds: Vec<World>,
     /// A converted save of aw-save.
     save: Option<Bundle>,
+    arrays: Vec<ArraySummary>,
+    /// What is wrong with arrays that aren't among these.
+    array_faults: Vec<String>,
     sections: Vec<SectionSummary>,
 }
 
 /// Reads the parts of a container that describe it.
 pub(super) fn inspect(path: &Path, source: Source) -> Result<Container, Error> {
-    let limits = Limits::for_file_len(format::ReadAt::len(&source));
+    let limits = Limits::for_file_len(ReadAt::len(&source));
     let reader =
         Reader::open(source, limits).map_err(|source| Error::Keep { path: path.to_owned(), source })?;
+    describe(path, &reader)
+}
+
+/// Reads the parts of an open container that describe it.
+pub(super) fn describe<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Container, Error> {
     let header = *reader.header();
-    let sections = sections::summarize(&reader);
+    let sections = sections::summarize(reader);
     let (world_count, worlds) = match header.kind {
-        FileKind::WORLD => (world::numbers(&reader).len(), world::inspect(path, &reader)?),
+        FileKind::WORLD => (world::numbers(reader).len(), world::inspect(path, reader)?),
         _ => (0, Vec::new()),
     };
+    let (arrays, array_faults) = arrays::summarize(reader);
     let Header { major, minor, kind, required, optional, store_id, epoch, .. } = header;
     Ok(Container {
         bytes: reader.bytes(),
@@ -68,7 +78,9 @@ pub(super) fn inspect(path: &Path, source: Source) -> Result<Container, Error> {
         bytes_stored: sections.iter().map(|section| section.bytes_stored).sum(),
         world_count,
         worlds,
-        save: awsv::of_container(path, &reader)?,
+        save: awsv::of_container(path, reader)?,
+        arrays,
+        array_faults,
         sections,
     })
 }
@@ -108,6 +120,21 @@ impl fmt::Display for Container {
         }
         if let Some(save) = &self.save {
             write!(f, "\n{save}")?;
+        }
+        if !self.arrays.is_empty() {
+            writeln!(f, "\narrays")?;
+            let mut grid = Grid::new("<><<>>>");
+            grid.line(ArraySummary::TITLES.map(str::to_owned));
+            for array in self.arrays.iter().take(SECTIONS_SHOWN_MAX) {
+                grid.line(array.cells());
+            }
+            write!(f, "{grid}")?;
+            if let Some(more) = self.arrays.len().checked_sub(SECTIONS_SHOWN_MAX).filter(|more| *more > 0) {
+                writeln!(f, "  and {} more; --json lists all", count(more as u64))?;
+            }
+        }
+        for fault in self.array_faults.iter().take(SECTIONS_SHOWN_MAX) {
+            writeln!(f, "\nwarning: {}", Shown(fault))?;
         }
         // A world's own sections stand in its components.
         let others: Vec<&SectionSummary> =

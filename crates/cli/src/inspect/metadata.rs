@@ -18,8 +18,16 @@ pub(super) struct HeadMetadata {
     application_version: Option<String>,
     world_version: Option<u32>,
     tick: Option<u64>,
+    log_position: Option<LogPosition>,
     custom: BTreeMap<String, Value>,
     unknown_tags: BTreeMap<String, String>,
+}
+
+/// How much of which write-ahead log is in a file.
+#[derive(Debug, Serialize)]
+struct LogPosition {
+    log_id: String,
+    lsn: u64,
 }
 
 /// What was known when the body was written.
@@ -56,8 +64,15 @@ impl Value {
     }
 }
 
-const HEAD_TAGS: [u16; 6] =
-    [tag::NAME, tag::CREATED_AT, tag::APPLICATION, tag::APPLICATION_VERSION, tag::WORLD_VERSION, tag::TICK];
+const HEAD_TAGS: [u16; 7] = [
+    tag::NAME,
+    tag::CREATED_AT,
+    tag::APPLICATION,
+    tag::APPLICATION_VERSION,
+    tag::WORLD_VERSION,
+    tag::TICK,
+    tag::LOG_POSITION,
+];
 const TAIL_TAGS: [u16; 3] = [tag::ENTITY_COUNT, tag::VALUE_COUNT, tag::SCHEMA_HASH];
 
 impl HeadMetadata {
@@ -71,6 +86,9 @@ impl HeadMetadata {
             application_version: meta.application_version,
             world_version: meta.world_version,
             tick: meta.tick,
+            log_position: head
+                .log_position()
+                .map(|position| LogPosition { log_id: hex(&position.log_id), lsn: position.lsn }),
             custom: customs(head),
             unknown_tags: unknown_tags(head, &HEAD_TAGS),
         }
@@ -89,6 +107,8 @@ impl HeadMetadata {
         line("application", Some(program).filter(|program| !program.is_empty()));
         line("world version", self.world_version.map(count));
         line("tick", self.tick.map(count));
+        let position = self.log_position.as_ref();
+        line("log", position.map(|at| format!("up to record {} of log {}", count(at.lsn), at.log_id)));
         lines.extend(rest(&self.custom, &self.unknown_tags));
         lines
     }

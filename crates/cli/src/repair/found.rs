@@ -22,6 +22,18 @@ pub(super) struct FoundSection {
     pub(super) pieces: Vec<Vec<u8>>,
     /// How it was stored.
     pub(super) options: SectionOptions,
+    /// What is left of the values of an array.
+    pub(super) partial: Option<Partial>,
+}
+
+/// Some chunks or pieces of a section.
+#[derive(Default)]
+pub(super) struct Partial {
+    pub(super) parts: BTreeMap<u32, Vec<u8>>,
+    /// How many there were, if that is known.
+    pub(super) part_count: Option<u32>,
+    /// One of them, and where its stored payload begins.
+    pub(super) at: Option<(u32, u64)>,
 }
 
 /// What became of a section.
@@ -37,6 +49,7 @@ pub(super) enum State {
 /// The parts of one section.
 struct Parts {
     pieces: BTreeMap<u32, Vec<u8>>,
+    at: Option<(u32, u64)>,
     is_undecoded: bool,
     options: SectionOptions,
 }
@@ -50,9 +63,11 @@ pub(super) fn collect<R: ReadAt>(source: &R, limits: &Limits) -> Result<Found, f
         needs = needs.saturating_add(u64::from(part.entry.decoded_len));
         let section = parts.entry((part.id, part.instance)).or_insert_with(|| Parts {
             pieces: BTreeMap::new(),
+            at: None,
             is_undecoded: false,
             options: SectionOptions::new(Codec::None),
         });
+        section.at.get_or_insert((part.index, part.offset));
         let codec = Codec::from_id(part.entry.codec).filter(|codec| *codec != Codec::None);
         section.options.codec = codec.unwrap_or(section.options.codec);
         let filter = Filter::from_parts(part.entry.filter, part.entry.filter_parameter);
@@ -80,14 +95,22 @@ pub(super) fn collect<R: ReadAt>(source: &R, limits: &Limits) -> Result<Found, f
                 true if is_undecoded => State::Undecoded,
                 true => State::Complete,
             };
-            let pieces = found.filter(|_| state == State::Complete).map(|found| found.pieces);
+            let (pieces, partial) = match (state, found) {
+                (State::Complete, Some(found)) => (found.pieces, None),
+                (State::Damaged, Some(found)) if section.id == SectionId::ARRAY => {
+                    let Parts { pieces: parts, at, .. } = found;
+                    (BTreeMap::new(), Some(Partial { parts, part_count: section.part_count, at }))
+                }
+                _ => (BTreeMap::new(), None),
+            };
             FoundSection {
                 id: section.id,
                 instance: section.instance,
                 layout: section.layout,
                 state,
-                pieces: pieces.unwrap_or_default().into_values().collect(),
+                pieces: pieces.into_values().collect(),
                 options,
+                partial,
             }
         })
         .collect();

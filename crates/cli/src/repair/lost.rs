@@ -1,10 +1,13 @@
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use keepstone::{compat::awsv::Part, format::SalvageReport};
 use serde::Serialize;
 
 use super::found::{FoundSection, State};
 use crate::text::Shown;
+
+/// Ranges of rows that are listed for people; JSON lists all.
+const ROWS_SHOWN_MAX: usize = 10;
 
 /// A part of a container that could not be saved.
 #[derive(Debug, Serialize)]
@@ -13,13 +16,31 @@ pub(super) struct Lost {
     what: String,
     world: Option<u16>,
     component: Option<String>,
+    /// The array that it is of.
+    array: Option<String>,
+    /// Which rows of the array, if not all of them.
+    rows: Vec<Rows>,
     /// Why, in words.
     message: String,
 }
 
+/// Rows that follow each other.
+#[derive(Debug, Serialize)]
+struct Rows {
+    start: u64,
+    end: u64,
+}
+
 impl Lost {
     pub(super) fn new(what: &str, message: impl Into<String>) -> Self {
-        Self { what: what.to_owned(), world: None, component: None, message: message.into() }
+        Self {
+            what: what.to_owned(),
+            world: None,
+            component: None,
+            array: None,
+            rows: Vec::new(),
+            message: message.into(),
+        }
     }
 
     pub(super) fn of_world(what: &str, world: u16, message: impl Into<String>) -> Self {
@@ -28,6 +49,12 @@ impl Lost {
 
     pub(super) fn column(world: u16, component: &str, message: impl Into<String>) -> Self {
         Self { component: Some(component.to_owned()), ..Self::of_world("column", world, message) }
+    }
+
+    /// Rows of an array; all that it has if there are none.
+    pub(super) fn array(name: &str, rows: Vec<Range<u64>>, message: impl Into<String>) -> Self {
+        let rows = rows.into_iter().map(|range| Rows { start: range.start, end: range.end }).collect();
+        Self { array: Some(name.to_owned()), rows, ..Self::new("array", message) }
     }
 
     pub(super) fn section(section: &FoundSection) -> Self {
@@ -63,11 +90,21 @@ pub(super) fn of_ends(report: &SalvageReport) -> Vec<Lost> {
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Shown(&self.what))?;
+        if let Some(array) = &self.array {
+            write!(f, " {}", Shown(array))?;
+        }
         if let Some(component) = &self.component {
             write!(f, " {}", Shown(component))?;
         }
         if let Some(world) = self.world {
             write!(f, " of world {world}")?;
+        }
+        for (place, Rows { start, end }) in self.rows.iter().take(ROWS_SHOWN_MAX).enumerate() {
+            let before = if place == 0 { " rows" } else { "," };
+            write!(f, "{before} {start} to {}", end.saturating_sub(1))?;
+        }
+        if self.rows.len() > ROWS_SHOWN_MAX {
+            write!(f, " and others")?;
         }
         write!(f, ": {}", Shown(&self.message))
     }

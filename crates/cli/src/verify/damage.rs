@@ -3,9 +3,11 @@ use std::{error::Error as _, fmt};
 use keepstone::{
     compat, ecs,
     format::{self, FileKind, FirstBytes, ReadAt, Reader, Section},
+    storage,
 };
 use serde::Serialize;
 
+use crate::error::with_causes;
 use crate::inspect::is_column;
 use crate::text::Shown;
 
@@ -108,6 +110,26 @@ impl Damage {
         Self::new("save", None, format!("{error}{cause}"))
     }
 
+    /// A generation that can't be opened, or a damaged commit page.
+    pub(super) fn of_generation(error: &storage::Error) -> Self {
+        Self::new("generation", None, with_causes(error))
+    }
+
+    /// Says what it is a part of.
+    pub(super) fn within(self, outer: &str) -> Self {
+        Self { what: format!("{outer}: {}", self.what), ..self }
+    }
+
+    /// Damage in the arrays of a container whose checksums hold.
+    pub(super) fn of_array(fault: &str) -> Self {
+        Self::new("arrays", None, fault.to_owned())
+    }
+
+    /// Damage in the metadata of a converted snapshot whose checksums hold.
+    pub(super) fn of_metadata(error: &compat::Error) -> Self {
+        Self::new("metadata", None, with_causes(error))
+    }
+
     /// A disagreement between the tail metadata and the worlds.
     pub(super) fn of_tail(what: &str, expected: String, found: String) -> Self {
         Self::values("tail metadata", None, what, expected, found)
@@ -118,7 +140,7 @@ impl Damage {
         use compat::Error as E;
         match error {
             E::Checksum { offset, expected, found } => Self::values(
-                "data",
+                if *offset == 0 { "header" } else { "data" },
                 Some(*offset),
                 "checksum",
                 format!("{expected:08x}"),
@@ -142,6 +164,15 @@ impl Damage {
             E::NotThisFormat { format, found } => Self::begins(format, *found),
             E::SizePrefix { offset, .. } | E::SizePrefixMissing { offset, .. } => {
                 Self::new("size prefix", Some(*offset), error.to_string())
+            }
+            E::Offset { what, offset, .. } | E::Unknown { what, offset, .. } => {
+                Self::new(what, Some(*offset), error.to_string())
+            }
+            E::Postcard { offset, source, .. } => {
+                Self::new("metadata", Some(*offset), format!("{error}: {source}"))
+            }
+            E::MetadataJson { offset, source } => {
+                Self::new("metadata", Some(*offset), format!("{error}: {source}"))
             }
             E::Lz4 { offset, source } => {
                 Self::new("data", Some(*offset), format!("LZ4 can't decode it: {source}"))

@@ -1,12 +1,13 @@
 use std::path::Path;
 
 use keepstone::{
-    compat::awsv::Converted,
+    compat::{awsv::Converted, edgevec::snapshot::read_metadata},
     ecs::WorldDoc,
     format::{FileKind, Header, Kind, Limits, ReadAt, Reader},
 };
 
 use super::{Damage, Verified};
+use crate::arrays;
 use crate::error::Error;
 use crate::inspect::world_numbers;
 use crate::source::Source;
@@ -44,37 +45,49 @@ pub(super) fn verify(path: &Path, source: Source) -> Result<Verified, Error> {
         }
         Err(error) => return Err(keep(error)),
     };
+    check(path, &reader, &mut verified)?;
+    Ok(verified)
+}
+
+/// Checks every byte of an open container, and the structure of what it holds once all checksums hold.
+pub(super) fn check<R: ReadAt + Sync>(
+    path: &Path,
+    reader: &Reader<R>,
+    verified: &mut Verified,
+) -> Result<(), Error> {
+    let keep = |source| Error::Keep { path: path.to_owned(), source };
     let mut damage = Vec::new();
     let checked = reader.verify(&mut |error| damage.push(Damage::of_container(&error))).map_err(keep)?;
     for place in damage.iter_mut().take(LOCATED_MAX) {
-        place.locate(&reader);
+        place.locate(reader);
     }
     verified.sections = checked.sections;
     verified.chunks = checked.chunks;
     verified.undecoded = checked.undecoded;
     verified.damage = damage;
     if verified.is_good() {
-        let structure = structure(path, &reader)?;
+        let structure = structure(path, reader)?;
         verified.damage = structure.damage;
         verified.warnings = structure.warnings;
         verified.entities = structure.entities;
     }
-    Ok(verified)
+    Ok(())
 }
 
 /// Checks what the sections of a container say, as far as it is of a kind that is known.
 pub(crate) fn structure<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Structure, Error> {
-    if reader.header().kind == FileKind::WORLD {
-        return check_worlds(path, reader);
-    }
-    let mut structure = Structure::default();
+    let mut structure = match reader.header().kind {
+        FileKind::WORLD => check_worlds(path, reader)?,
+        _ => Structure::default(),
+    };
+    check_arrays(path, reader, &mut structure)?;
     if !Converted::is_in(reader) {
         return Ok(structure);
     }
     match Converted::read(reader) {
         Ok(save) => {
             let warning = |part| format!("section {part} is missing: it was lost before");
-            structure.warnings = save.missing().map(warning).collect();
+            structure.warnings.extend(save.missing().map(warning));
         }
         Err(error) if [Kind::Damaged, Kind::NotFound].contains(&error.kind()) => {
             structure.damage.push(Damage::of_save(&error));
@@ -82,6 +95,31 @@ pub(crate) fn structure<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<St
         Err(source) => return Err(Error::Foreign { path: path.to_owned(), source }),
     }
     Ok(structure)
+}
+
+/// Checks heads, lengths and lost ranges of arrays, and the metadata of a converted snapshot.
+fn check_arrays<R: ReadAt>(path: &Path, reader: &Reader<R>, structure: &mut Structure) -> Result<(), Error> {
+    let found = arrays::list(reader);
+    structure.damage.extend(found.faults.iter().map(|fault| Damage::of_array(fault)));
+    for array in &found.arrays {
+        let name = &array.head.name;
+        let lost: u64 = array.lost_rows().iter().map(|range| range.end - range.start).sum();
+        if array.values.is_none() {
+            structure.warnings.push(format!("array {name}: its values were lost before"));
+        } else if lost > 0 {
+            structure
+                .warnings
+                .push(format!("array {name}: {lost} of {} rows were lost before", array.rows()));
+        }
+    }
+    match read_metadata(reader) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == Kind::Damaged => {
+            structure.damage.push(Damage::of_metadata(&error));
+            Ok(())
+        }
+        Err(source) => Err(Error::Foreign { path: path.to_owned(), source }),
+    }
 }
 
 fn check_worlds<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Structure, Error> {

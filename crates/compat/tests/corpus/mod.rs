@@ -2,6 +2,7 @@
 
 mod awsv;
 mod edgevec;
+mod evec;
 #[path = "../../../format/tests/corpus/mutate.rs"]
 mod mutate;
 mod pecs;
@@ -43,6 +44,18 @@ fn logs_of_edgevec_are_read_or_refused() {
         mutate(random, bytes, other);
         if random.below(4) == 0 {
             edgevec::reseal(bytes);
+        }
+    });
+}
+
+#[test]
+fn snapshots_of_edgevec_are_read_or_refused() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/evec");
+    let corpus = replay(folder, evec::check);
+    storm("evec", &corpus, 20_000, evec::check, |random, bytes, other| {
+        mutate(random, bytes, other);
+        if random.below(8) != 0 {
+            evec::reseal(bytes);
         }
     });
 }

@@ -1,6 +1,8 @@
 mod damage;
+mod evec;
 mod files;
 mod hostile;
 mod listing;
 mod oddities;
+mod snapshot;
 mod wire;

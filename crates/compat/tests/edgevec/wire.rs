@@ -29,7 +29,7 @@ pub(super) fn log(count: u8) -> Vec<u8> {
 }
 
 /// CRC-32/ISO-HDLC, one bit after the other.
-fn crc(bytes: &[u8]) -> u32 {
+pub(super) fn crc(bytes: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for byte in bytes {
         crc ^= u32::from(*byte);
