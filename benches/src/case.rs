@@ -14,6 +14,16 @@ pub struct Case {
     pub(crate) ours: Side,
     pub(crate) floors: Vec<WeightedFloor>,
     pub(crate) limit: Option<f64>,
+    pub(crate) unit: Option<Unit>,
+}
+
+/// What a time is told by, beside the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unit {
+    /// What one of them is called.
+    pub name: &'static str,
+    /// How many there are.
+    pub count: u32,
 }
 
 pub(crate) struct WeightedFloor {
@@ -26,7 +36,7 @@ impl Case {
     /// A case that measures nothing yet.
     pub fn new(name: impl Into<String>, size: impl Into<String>) -> Self {
         let (name, size) = (name.into(), size.into());
-        Self { name, size, ours: Box::new(|_| Ok(())), floors: Vec::new(), limit: None }
+        Self { name, size, ours: Box::new(|_| Ok(())), floors: Vec::new(), limit: None, unit: None }
     }
 
     /// Sets what is measured.
@@ -49,6 +59,13 @@ impl Case {
     /// Sets the ratio that the lower bound may not exceed.
     pub fn limit(mut self, limit: f64) -> Self {
         self.limit = Some(limit);
+        self
+    }
+
+    /// Has the times told by the unit as well, of which the case has `count`: what grows with its data shows the same at
+    /// every size.
+    pub fn per(mut self, name: &'static str, count: u32) -> Self {
+        self.unit = Some(Unit { name, count });
         self
     }
 }

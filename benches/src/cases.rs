@@ -3,8 +3,10 @@
 mod codec;
 mod durable;
 mod encode;
+mod generation;
 mod large;
 mod load;
+mod snapshot;
 mod verify;
 mod wal;
 
@@ -34,7 +36,40 @@ pub fn all(log_mib: u32) -> Vec<Plan> {
     plans.push(Plan::new("verify file", "100 MB, 1 thread", 8_400_000, large::verify_alone));
     plans.push(Plan::new("verify file", "100 MB, 2 threads", 8_400_000, large::verify_in_two));
     plans.push(Plan::new("durable save", "1 MB", 1_000_000, durable::case));
+    plans.extend(generation_plans());
+    plans.extend(snapshot_plans());
     plans.extend(wal_plans(log_mib));
+    plans
+}
+
+fn generation_plans() -> Vec<Plan> {
+    let name = "generation/commit";
+    let sizes = [("100KB", 100_000), ("1MB", 1_000_000), ("5MB", 5_000_000)];
+    let mut plans = Vec::from(sizes.map(|(size, len)| Plan::new(name, size, len, generation::random)));
+    plans.push(Plan::new(name, "1MB of 0x42", 1_000_000, generation::repeated));
+    plans
+}
+
+fn snapshot_plans() -> Vec<Plan> {
+    let sizes = [("10k", 10_000), ("100k", 100_000), ("1M", 1_000_000)];
+    let (repeated, alone, count) = ("100k of 0x42", "100k, 1 thread", 100_000);
+    let mut plans = Vec::new();
+    let name = "snapshot/save";
+    plans.extend(sizes.map(|(size, count)| Plan::new(name, size, count, snapshot::random)));
+    plans.push(Plan::new(name, repeated, count, snapshot::repeated));
+    let name = "snapshot/map-verified";
+    plans.extend(sizes.map(|(size, count)| Plan::new(name, size, count, snapshot::verified)));
+    plans.push(Plan::new(name, "10k, 1 thread", 10_000, snapshot::verified_alone));
+    plans.push(Plan::new(name, alone, count, snapshot::verified_alone));
+    let name = "snapshot/map";
+    plans.extend(sizes.map(|(size, count)| Plan::new(name, size, count, snapshot::mapped)));
+    let name = "snapshot/open";
+    plans.extend(sizes.map(|(size, count)| Plan::new(name, size, count, snapshot::warm)));
+    plans.push(Plan::new(name, "10k, 1 thread", 10_000, snapshot::warm_alone));
+    plans.push(Plan::new(name, alone, count, snapshot::warm_alone));
+    let name = "snapshot/open-first";
+    plans.extend(sizes.map(|(size, count)| Plan::new(name, size, count, snapshot::first)));
+    plans.push(Plan::new(name, alone, count, snapshot::first_alone));
     plans
 }
 

@@ -26,15 +26,17 @@ mod crew;
 mod group_commit;
 pub mod insert_by_ids;
 pub mod machine;
+pub mod mapped;
 pub mod mixed;
 pub mod protocol;
 mod run;
 mod scratch;
 pub mod stats;
 pub mod table;
+pub mod vectors;
 mod watch;
 
-pub use case::{Case, Plan};
+pub use case::{Case, Plan, Unit};
 pub use crew::{Crew, Job, repeat};
 pub use group_commit::GroupCommit;
 pub use run::{Budget, Counters, Floor, Measured, Verdict, run};

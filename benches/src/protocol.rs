@@ -35,13 +35,24 @@ pub struct StepTimes {
 /// Those of the five steps.
 #[expect(clippy::disallowed_methods, reason = "this is what `storage::atomic` is compared with")]
 pub fn replace_by_hand(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let temporary = path.with_extension("by-hand.tmp");
     let mut file = File::create_new(&temporary)?;
     file.write_all(bytes)?;
+    finish_by_hand(file, &temporary, path)
+}
+
+/// Puts a file that was written as `temporary` in the place of what `path` holds: fdatasync, rename, sync of the directory.
+///
+/// When it returns `Ok`, content and name are on the disk; a crash half-way leaves the old content or the new.
+///
+/// # Errors
+/// Those of the three steps.
+#[expect(clippy::disallowed_methods, reason = "this is what `storage::atomic` is compared with")]
+pub fn finish_by_hand(file: File, temporary: &Path, path: &Path) -> io::Result<()> {
+    let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     file.sync_data()?;
     drop(file);
-    std::fs::rename(&temporary, path)?;
+    std::fs::rename(temporary, path)?;
     File::open(dir)?.sync_all()
 }
 

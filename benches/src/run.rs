@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::{
-    case::{Case, Side},
+    case::{Case, Side, Unit},
     stats::{self, Interval},
     watch::Watch,
 };
@@ -94,6 +94,8 @@ pub struct Measured {
     pub rounds: usize,
     /// What ours needed beside time.
     pub counters: Counters,
+    /// What the times are told by, beside the whole.
+    pub unit: Option<Unit>,
 }
 
 /// Whether a limit is kept.
@@ -193,6 +195,7 @@ fn summarize(case: &Case, ours: &[f64], floors: &[Vec<f64>], counters: Vec<Count
         limit: case.limit,
         rounds: ours.len(),
         counters: ours_counters,
+        unit: case.unit,
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::run::{Counters, Measured, Verdict};
+use crate::{
+    case::Unit,
+    run::{Counters, Measured, Verdict},
+};
 
 const HEADINGS: [&str; 13] = [
     "case", "size", "ours", "floor", "ratio", "95 %", "limit", "verdict", "spread", "bytes", "calls",
@@ -28,6 +31,11 @@ pub fn render(results: &[Measured]) -> String {
             let _ = write!(text, ", {allocations} allocs)");
         }
         text.push('\n');
+        if let Some(Unit { name, count }) = result.unit {
+            let [ours, floor] =
+                [result.ours_nanos, result.floor_nanos].map(|nanos| time(nanos / f64::from(count)));
+            let _ = writeln!(text, "    per {name}: ours {ours}, floor {floor}");
+        }
         for remark in &result.counters.remarks {
             let _ = writeln!(text, "    ours: {remark}");
         }
@@ -135,6 +143,7 @@ mod tests {
                 allocations: 31,
                 ..Counters::default()
             },
+            unit: Some(Unit { name: "entity", count: 1000 }),
         }
     }
 
@@ -150,6 +159,15 @@ mod tests {
                 "encode  mixed 1k  2.50 us  1.25 us   2.00  1.50..2.25   1.50      met         6 %   4096      7      2      31",
             ]
         );
+    }
+
+    #[test]
+    fn times_are_told_by_the_unit_below_the_table() {
+        let told = |measured| render(&[measured]).lines().last().map(str::to_owned);
+        let last = told(measured(1.0, 0.0));
+        assert_eq!(last.as_deref(), Some("    per entity: ours 2.50 ns, floor 1.25 ns"));
+        let last = told(Measured { unit: None, ..measured(1.0, 0.0) });
+        assert_eq!(last.as_deref(), Some("  encode/mixed 1k, 9 rounds:"));
     }
 
     #[test]

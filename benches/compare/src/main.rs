@@ -1,7 +1,10 @@
-//! Measures keepstone against bevy's `DynamicWorld`, and its log against other logs and databases; `keepstone-compare [FILTER]`.
+//! Measures keepstone against bevy's `DynamicWorld`, its log against other logs and databases, and its snapshots against
+//! other formats; `keepstone-compare [FILTER]`.
 #![forbid(unsafe_code)]
 
 mod rival;
+mod states;
+mod vectors;
 mod wal;
 
 use std::time::Duration;
@@ -83,6 +86,14 @@ fn main() -> Result<()> {
         eprintln!("{}", plan.name());
         rows.push(measure(plan.case(&dir)?)?);
     }
+    for plan in vectors::plans().into_iter().filter(|plan| plan.name().contains(&filter)) {
+        eprintln!("{}", plan.name());
+        rows.push(measure(plan.case(&dir)?)?);
+    }
+    for plan in states::PLANS.into_iter().filter(|plan| plan.name().contains(&filter)) {
+        eprintln!("{}", plan.name());
+        rows.push(measure(plan.case(&dir)?)?);
+    }
     println!("{}", table::aligned(&HEADINGS, &rows));
     println!(
         "factor: how many times as long the rival takes; missed when its upper 95 % bound is below the target"
@@ -156,8 +167,8 @@ fn cells(result: &Measured) -> [String; HEADINGS.len()] {
         result.size.clone(),
         table::time(result.ours_nanos),
         table::time(result.floor_nanos),
-        format!("{:.1}", 1.0 / result.ratio),
-        format!("{:.1}..{:.1}", 1.0 / result.interval.upper, 1.0 / result.interval.lower),
+        factor(result.ratio),
+        format!("{}..{}", factor(result.interval.upper), factor(result.interval.lower)),
         result.limit.map_or_else(|| "-".to_owned(), |limit| format!("{:.0}", 1.0 / limit)),
         table::verdict(result),
         table::spread(result),
@@ -165,4 +176,11 @@ fn cells(result: &Measured) -> [String; HEADINGS.len()] {
         bytes(rival.bytes),
         format!("{}/{}", result.counters.allocations, rival.allocations),
     ]
+}
+
+/// How many times as long the rival takes, with two digits at least.
+fn factor(ratio: f64) -> String {
+    let factor = 1.0 / ratio;
+    let digits = if factor < 1.0 { 3 } else { 1 };
+    format!("{factor:.digits$}")
 }

@@ -127,7 +127,7 @@ impl Filled {
         let start = Instant::now();
         let count = self.kind.recover(&copy)?;
         let elapsed = start.elapsed();
-        ensure!(count == RECOVERED_COUNT.into(), "{} has {count} records", self.kind.name());
+        ensure!(count == u64::from(RECOVERED_COUNT), "{} has {count} records", self.kind.name());
         std::fs::remove_dir_all(&copy)?;
         Ok(elapsed)
     }

@@ -33,8 +33,8 @@ pub(crate) fn move_synced(files: &dyn Files, from: &Path, to: &Path) -> Result<(
     files.sync_dir(&dir_of(to))
 }
 
-/// How much is written before the disk is set to work: less is not worth a call.
-const PIECE_LEN: usize = 8 << 20;
+/// How much is written before the disk is set to work: less is not worth a call, and more lets it wait.
+const PIECE_LEN: usize = 1 << 20;
 
 /// New content for a file, not visible before [`commit`](Writer::commit).
 ///

@@ -69,6 +69,21 @@ impl<R: ReadAt> Reader<R> {
         work_through(units, threads, |unit, buffers| self.check_unit(&unit, Window::default(), buffers))
     }
 
+    /// Checks what stands around all sections and all their chunks and pieces, without decoding them, on several threads.
+    ///
+    /// # Errors
+    ///
+    /// The first damage, in the order of the file; [`Error::Io`].
+    pub fn check_all(&self, threads: NonZeroUsize) -> Result<(), Error>
+    where
+        R: Sync,
+    {
+        let units = self.sections().iter().flat_map(|section| self.units_of(section, REGION_LEN));
+        let units: Vec<Unit> = units.collect();
+        let threads = threads.get().min(units.len());
+        work_through(units, threads, |unit, buffers| self.check_unit(&unit, Window::default(), buffers))
+    }
+
     fn units_within(&self, section: &Section, chunks: Range<u32>) -> Result<Vec<Unit>, Error> {
         let mut units = Vec::new();
         if chunks.end > section.chunk_count || chunks.start > chunks.end {

@@ -85,12 +85,11 @@ impl<W: Write> RawWriter<'_, W> {
         writer.out.pad(8)?;
         let mut array_hasher = Seed { index: ARRAY_INDEX, ..self.seed }.hasher();
         let first = writer.open.and_then(|open| usize::try_from(open.first_chunk).ok()).unwrap_or_default();
-        for piece in writer.tables.chunks.get(first..).unwrap_or_default() {
-            let crc = piece.payload_crc.to_le_bytes();
-            array_hasher.update(&crc);
-            writer.out.put(&crc)?;
-        }
-        writer.out.put(&array_hasher.finalize().to_le_bytes())?;
+        let pieces = writer.tables.chunks.get(first..).unwrap_or_default();
+        let mut array: Vec<u8> = pieces.iter().flat_map(|piece| piece.payload_crc.to_le_bytes()).collect();
+        array_hasher.update(&array);
+        array.extend_from_slice(&array_hasher.finalize().to_le_bytes());
+        writer.out.put(&array)?;
         writer.out.pad(8)?;
         writer.close_section();
         Ok(())

@@ -15,8 +15,8 @@ use crate::{
 
 /// How many bytes of small writes come together before they are given to the system.
 pub(super) const BUFFER_LEN: usize = 256 << 10;
-/// How much is written before the disk is set to work: less is not worth a call.
-const PIECE_LEN: usize = 8 << 20;
+/// How much is written before the disk is set to work: less is not worth a call, and more lets it wait.
+const PIECE_LEN: usize = 1 << 20;
 /// Files grow by multiples of this.
 const GROWTH_LEN: u64 = 64 << 10;
 

@@ -16,7 +16,7 @@ use super::{
 use crate::{Buffer, Error, Files, Op, OsFiles};
 
 /// Files that are shorter are not worth a second thread.
-const THREADS_FROM: u64 = 4 << 20;
+const THREADS_FROM: u64 = 16 << 20;
 
 /// How a snapshot is opened.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +56,7 @@ impl Options<'_> {
         Self { limits: Some(limits), ..self }
     }
 
-    /// Sets how many threads read and check. The default is as many as there are processors, 1 for files below 4 MiB.
+    /// Sets how many threads read and check. The default is as many as there are processors, 1 for files below 16 MiB.
     #[must_use]
     pub fn threads(self, threads: NonZeroUsize) -> Self {
         Self { threads: Some(threads), ..self }
@@ -89,14 +89,7 @@ pub(crate) fn opened_by(
     let Some(map) = map(&*source.file, source.len)? else { return read(path, Buffer::new(), options) };
     let reader = reader(Memory::Mapped(map), options).map_err(container)?;
     if verify == Verify::Now {
-        let mut first = None;
-        let mut on_damage = |damage| {
-            first.get_or_insert(damage);
-        };
-        reader.verify_with(threads, &mut on_damage).map_err(container)?;
-        if let Some(damage) = first {
-            return Err(container(damage));
-        }
+        reader.check_all(threads).map_err(container)?;
     }
     let inner = Inner::new(path.to_owned(), reader, verify, threads)?;
     Ok(Snapshot { inner: Arc::new(inner) })

@@ -1,4 +1,8 @@
-use std::{io::Write as _, marker::PhantomData, path::Path, path::PathBuf};
+use std::{
+    io::{BufWriter, Write as _},
+    marker::PhantomData,
+    path::{Path, PathBuf},
+};
 
 use keepstone_format::{
     ArrayHead, Codec, CodedWriter, FileKind, Metadata, RawWriter, SectionId, SectionOptions,
@@ -19,7 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Writer<'f> {
     path: PathBuf,
-    container: Container<atomic::Writer<'f>>,
+    container: Container<BufWriter<atomic::Writer<'f>>>,
     names: std::collections::BTreeSet<String>,
     /// The instance of the next array.
     next: u32,
@@ -38,7 +42,8 @@ impl<'f> Writer<'f> {
         let path = path.as_ref().to_owned();
         let file = atomic::Writer::create(files, &path, Durability::Durable)?;
         let options = WriterOptions::new(FileKind::SNAPSHOT).codec(Codec::None).head(head);
-        let container = Container::new(file, options).map_err(|source| named(Op::Write, &path, source))?;
+        let container = Container::new(BufWriter::new(file), options)
+            .map_err(|source| named(Op::Write, &path, source))?;
         Ok(Self {
             path,
             container,
@@ -124,6 +129,8 @@ impl<'f> Writer<'f> {
         }
         let (file, _) =
             container.finish(Metadata::new()).map_err(|source| named(Op::Write, &path, source))?;
+        // Nothing is left in the buffer: finishing has flushed it.
+        let file = file.into_inner().map_err(|error| unwrapped(Op::Write, &path, error.into_error()))?;
         file.commit()
     }
 
@@ -170,8 +177,8 @@ pub struct ArrayWriter<'w, 'f, T> {
 
 #[derive(Debug)]
 enum Out<'w, 'f> {
-    Raw(RawWriter<'w, atomic::Writer<'f>>),
-    Coded(CodedWriter<'w, atomic::Writer<'f>>),
+    Raw(RawWriter<'w, BufWriter<atomic::Writer<'f>>>),
+    Coded(CodedWriter<'w, BufWriter<atomic::Writer<'f>>>),
 }
 
 impl<T: Plain> ArrayWriter<'_, '_, T> {

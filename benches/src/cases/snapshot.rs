@@ -1,0 +1,54 @@
+//! Snapshots of vectors, beside the same bytes written, read or mapped by hand.
+
+mod map;
+mod open;
+mod save;
+
+pub(super) use map::{mapped, verified, verified_alone};
+pub(super) use open::{first, first_alone, warm, warm_alone};
+pub(super) use save::{random, repeated};
+
+use std::{num::NonZeroUsize, path::Path};
+
+use anyhow::Result;
+use keepstone::storage::{Files as _, OsFiles, snapshot::Options};
+
+use crate::{
+    Scratch,
+    case::{Case, Plan},
+    vectors::Vectors,
+};
+
+/// How a snapshot is opened: by all processors where that is worth it, or by one thread as the floor.
+fn options(is_alone: bool) -> Options<'static> {
+    let options = Options::default();
+    if is_alone { options.threads(NonZeroUsize::MIN) } else { options }
+}
+
+/// A case whose times are told by the vector.
+fn case(plan: &Plan) -> Case {
+    plan.case().per("vector", plan.amount)
+}
+
+/// A snapshot in a directory of its own.
+struct Stored {
+    scratch: Scratch,
+    /// Bytes of the file.
+    len: u64,
+}
+
+impl Stored {
+    fn new(plan: &Plan, dir: &Path, name: &str) -> Result<Self> {
+        let scratch = Scratch::new(dir, name)?;
+        let path = scratch.path().join(NAME);
+        Vectors::random(plan.amount)?.save(&OsFiles, &path)?;
+        let len = OsFiles.metadata(&path)?.len;
+        Ok(Self { scratch, len })
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.scratch.path().join(NAME)
+    }
+}
+
+const NAME: &str = "vectors.keep";
