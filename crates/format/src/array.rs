@@ -88,6 +88,9 @@ impl ArrayHead {
     }
 }
 
+/// Where a lost range ends of which nobody knows how long it was: rows behind the end of the array are lost.
+pub const UNKNOWN_END: u64 = u64::MAX;
+
 /// Returns the bytes of the section [`ARRAY_LOST`](crate::SectionId::ARRAY_LOST) for ranges of lost bytes.
 ///
 /// # Errors
@@ -112,7 +115,8 @@ pub fn encode_lost(ranges: &[Range<u64>]) -> Result<Vec<u8>, Error> {
     Ok(out)
 }
 
-/// Takes the bytes of the section [`ARRAY_LOST`](crate::SectionId::ARRAY_LOST) of an array of `len` bytes.
+/// Takes the bytes of the section [`ARRAY_LOST`](crate::SectionId::ARRAY_LOST) of an array of `len` bytes. Only
+/// the last range may end behind it, at [`UNKNOWN_END`].
 ///
 /// # Errors
 ///
@@ -127,7 +131,8 @@ pub fn decode_lost(bytes: &[u8], len: u64) -> Result<Vec<Range<u64>>, Error> {
     while !input.is_empty() || ranges.is_empty() {
         let start = input.clone();
         let range = input.u64()?..input.u64()?;
-        if range.is_empty() || floor.is_some_and(|end| range.start <= end) || range.end > len {
+        let leaves = range.end > len && (range.end != UNKNOWN_END || range.start > len);
+        if range.is_empty() || floor.is_some_and(|end| range.start <= end) || leaves {
             return Err(
                 start.invalid("ranges are empty, don't ascend with a gap between, or leave the array")
             );
@@ -194,6 +199,11 @@ mod tests {
         let bytes = encode_lost(&ranges).unwrap();
         assert_eq!(decode_lost(&bytes, 16).unwrap(), ranges);
         assert!(decode_lost(&bytes, 15).is_err());
+        let open = [0..4, 8..UNKNOWN_END];
+        let bytes = encode_lost(&open).unwrap();
+        assert_eq!(decode_lost(&bytes, 8).unwrap(), open);
+        assert!(decode_lost(&bytes, 7).is_err());
+        let bytes = encode_lost(&ranges).unwrap();
         for len in 0..bytes.len() {
             assert_eq!(decode_lost(&bytes[..len], 16).is_ok(), len == 16, "{len} bytes");
         }

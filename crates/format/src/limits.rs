@@ -63,7 +63,7 @@ pub struct Limits {
 
 impl Limits {
     /// Returns the limits for a file of `len` bytes: a section may decode to the larger of 256 MiB and 16
-    /// times its length, and a world may have the larger of 2^24 rows and one a byte.
+    /// times its length, and a world may have the larger of 2^20 rows and one a byte.
     pub fn for_file_len(len: u64) -> Self {
         Self {
             decoded_max: len.saturating_mul(DECODED_PER_FILE_BYTE).max(DECODED_MIN),

@@ -169,6 +169,12 @@ impl Metadata {
         self
     }
 
+    /// Takes the entry `tag` out, if it is there.
+    pub fn remove(&mut self, tag: u16) -> &mut Self {
+        self.entries.remove(&(tag, Vec::new()));
+        self
+    }
+
     /// Lists all entries but the custom ones, in the order of their tags.
     pub fn tags(&self) -> impl Iterator<Item = (u16, &[u8])> {
         let tags = self.entries.iter().filter(|((tag, _), _)| *tag != tag::CUSTOM);

@@ -221,7 +221,7 @@ pub enum Error {
         path: PathBuf,
         /// The array.
         name: String,
-        /// Bytes that are lost.
+        /// Bytes that are lost; [`u64::MAX`] if nobody knows how many.
         lost: u64,
         /// Bytes of the array.
         bytes: u64,
@@ -361,6 +361,11 @@ fn kind_of(kind: io::ErrorKind) -> Kind {
 fn lost_text(lost: u64, bytes: u64) -> String {
     if bytes == 0 {
         return "all of its rows; take it from a backup".to_owned();
+    }
+    if lost == u64::MAX {
+        return format!(
+            "rows behind its {bytes} bytes, nobody knows how many; Array::view_repaired gives the others"
+        );
     }
     format!(
         "{lost} of {bytes} bytes; Array::lost_rows says which rows, Array::view_repaired gives the others"

@@ -21,7 +21,8 @@ impl Snapshot {
     ///
     /// As long as a handle of this snapshot exists, nobody writes to the file or cuts it: what is read
     /// through a view would change, or end the program by a signal. To replace it by
-    /// [`Writer::commit`](crate::snapshot::Writer::commit), to rename or to remove it is no harm.
+    /// [`Writer::commit`](crate::snapshot::Writer::commit), to rename or to remove it is no harm. (Windows
+    /// refuses that while the file is mapped.)
     ///
     /// # Errors
     /// As [`Snapshot::open`].

@@ -274,8 +274,14 @@ impl Wal {
     /// When it returns these records are durable: a snapshot must not hold what the log may still lose.
     ///
     /// # Errors
-    /// [`Error::Options`] if the record was never appended, else as [`append`](Self::append).
+    /// [`Error::Options`] if the record was never appended, [`Error::GivenUp`] if records behind it have been given
+    /// up, else as [`append`](Self::append).
     pub fn position(&self, last: Lsn) -> Result<LogPosition, Error> {
+        let start = self.start();
+        if last.next() < start {
+            let path = self.shared.dir.clone();
+            return Err(Error::GivenUp { path, asked: last.next().0, start: start.0 });
+        }
         if last >= self.end() {
             let what = "the position is behind the end of the log; name a record that has been appended";
             return Err(Error::Options { path: self.shared.dir.clone(), what });

@@ -13,7 +13,7 @@ use std::{
 
 use keepstone_format::Metadata;
 use keepstone_storage::{
-    Buffer, Durability, Error, Lsn, OsFiles, Snapshot, Wal, WalOptions,
+    Durability, Error, Lsn, OsFiles, Snapshot, Wal, WalOptions,
     snapshot::{self, Array},
 };
 
@@ -65,7 +65,7 @@ impl Index {
         let path = dir.join("vectors.keep");
         let recovered = snapshot::recover(&path, dir.join("wal"), WalOptions::default())?;
         let mut tail = recovered.tail()?;
-        let applied = Lsn(recovered.from.0 - 1);
+        let applied = recovered.applied();
         let mut index = Self {
             path,
             dimensions,
@@ -229,8 +229,8 @@ impl Index {
 
         // Only now is anything given up: the snapshot is on the disk.
         let covered = self.applied;
-        let buffer = self.base.take().and_then(Snapshot::into_buffer).unwrap_or_default();
-        self.build_on(open_into(&self.path, buffer)?)?;
+        let base = Snapshot::open(&self.path)?;
+        self.build_on(base)?;
         self.recent.clear();
         self.changes = 0;
         self.wal.truncate(covered.next())
@@ -286,8 +286,4 @@ impl Index {
 
 fn rows(array: &Array<'_>) -> usize {
     usize::try_from(array.rows()).expect("the array is in memory")
-}
-
-fn open_into(path: &Path, buffer: Buffer) -> Result<Snapshot, Error> {
-    Snapshot::open_into(path, buffer, snapshot::Options::default())
 }

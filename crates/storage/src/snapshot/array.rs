@@ -2,6 +2,7 @@ use std::{fmt, ops::Range};
 
 use keepstone_format::{
     SectionLayout,
+    array::UNKNOWN_END,
     plain::{Layout, OwnedLayout, Plain, append_le_bytes, from_bytes},
 };
 
@@ -41,12 +42,14 @@ impl<'s> Array<'s> {
         self.stored.section.is_none_or(|section| section.layout() == SectionLayout::Raw)
     }
 
-    /// The rows of which a repair has lost bytes, ascending. Without a repair there are none.
+    /// The rows of which a repair has lost bytes, ascending. Without a repair there are none. The last range ends at
+    /// [`u64::MAX`] if rows behind the last are lost and nobody knows how many.
     pub fn lost_rows(&self) -> Vec<Range<u64>> {
         let row_len = self.stored.row_len;
         let mut rows: Vec<Range<u64>> = Vec::new();
         for lost in &self.stored.lost {
-            let range = lost.start / row_len..lost.end.div_ceil(row_len);
+            let end = if lost.end == UNKNOWN_END { u64::MAX } else { lost.end.div_ceil(row_len) };
+            let range = lost.start / row_len..end;
             match rows.last_mut() {
                 // Two lost ranges may touch one row.
                 Some(last) if range.start <= last.end => last.end = range.end,

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use keepstone_format::LogPosition;
+use keepstone_format::{Kind, LogPosition};
 
 use super::{Options, Snapshot};
 use crate::{
@@ -21,6 +21,11 @@ pub struct Recovered {
 }
 
 impl Recovered {
+    /// The last record that is in the snapshot; [`Lsn(0)`](Lsn) for none.
+    pub fn applied(&self) -> Lsn {
+        Lsn(self.from.0.saturating_sub(1))
+    }
+
     /// The records that are not in the snapshot.
     ///
     /// # Errors
@@ -37,23 +42,36 @@ impl Recovered {
 /// that records that are in it may be given up. Temporaries beside the snapshot that killed programs left are removed.
 ///
 /// # Errors
-/// Those of [`Wal::open`] and [`Snapshot::open`]; [`Error::Apart`] if the snapshot names no position, or one of
-/// another log, or one behind the end of this log; [`Error::GivenUp`] if records behind the snapshot have been given up.
+/// Those of [`Wal::open`] and [`Snapshot::open`]; [`Error::Apart`] if there is no log for the snapshot, if it names no position, or one of
+/// another log, or one behind the end of this log, and if the log has given up records that are not in the snapshot, or that a
+/// missing snapshot would hold.
 pub fn recover(
     snapshot: impl AsRef<Path>,
     wal: impl AsRef<Path>,
     options: WalOptions,
 ) -> Result<Recovered, Error> {
-    let path = snapshot.as_ref();
+    let (path, dir) = (snapshot.as_ref(), wal.as_ref());
     let files = std::sync::Arc::clone(&options.files);
+    let apart = |what: String| Error::Apart { snapshot: path.to_owned(), what };
+    if found(files.metadata(path))?.is_some() && !has_log(&*files, dir)? {
+        // To make one would only be in the way of the right one.
+        let log = dir.display();
+        return Err(apart(format!(
+            "there is no log in {log}; name the one that belongs to it, or put it back from a backup"
+        )));
+    }
     // The log first: its lock keeps other writers of the pair out.
-    let wal = Wal::open(wal, options)?;
-    let Some(position) = settle(&*files, path)? else {
-        check_start(&wal, Lsn(1))?;
+    let wal = Wal::open(dir, options)?;
+    let start = wal.start();
+    let Some(snapshot) = settle(&*files, path)? else {
+        if start > Lsn(1) {
+            return Err(apart(format!(
+                "is missing, and the log begins at record {start}; put the snapshot back from a backup"
+            )));
+        }
         return Ok(Recovered { snapshot: None, wal, from: Lsn(1) });
     };
-    let apart = |what: String| Error::Apart { snapshot: path.to_owned(), what };
-    let Some(LogPosition { log_id, lsn }) = position.head().log_position() else {
+    let Some(LogPosition { log_id, lsn }) = snapshot.head().log_position() else {
         return Err(apart(
             "it names no position in a log; write it with Metadata::set_log_position".to_owned(),
         ));
@@ -71,8 +89,12 @@ pub fn recover(
             wal.end()
         )));
     }
-    check_start(&wal, from)?;
-    Ok(Recovered { snapshot: Some(position), wal, from })
+    if start > from {
+        return Err(apart(format!(
+            "it holds records up to {lsn}, its log begins at {start}; put a newer snapshot back from a backup"
+        )));
+    }
+    Ok(Recovered { snapshot: Some(snapshot), wal, from })
 }
 
 /// Opens the snapshot once its name is durable.
@@ -85,15 +107,18 @@ fn settle(files: &dyn Files, path: &Path) -> Result<Option<Snapshot>, Error> {
         return Ok(None);
     }
     // A writer syncs the bytes before they get their name, a person who has put them there does not.
-    files.open_rw(path)?.sync_data()?;
+    let file = match files.open_rw(path) {
+        // Where it may only be read: that is enough to sync it on most systems.
+        Err(err) if err.kind() == Kind::Denied => files.open(path)?,
+        opened => opened?,
+    };
+    file.sync_data()?;
     files.sync_dir(&dir)?;
     Snapshot::open_with(path, Options::default().files(files)).map(Some)
 }
 
-fn check_start(wal: &Wal, from: Lsn) -> Result<(), Error> {
-    let start = wal.start();
-    if start > from {
-        return Err(Error::GivenUp { path: wal.dir().to_owned(), asked: from.0, start: start.0 });
-    }
-    Ok(())
+/// Whether a directory holds segments of a log.
+fn has_log(files: &dyn Files, dir: &Path) -> Result<bool, Error> {
+    let names = found(files.list(dir))?.unwrap_or_default();
+    Ok(names.iter().any(|name| Path::new(name).extension().is_some_and(|extension| extension == "wal")))
 }

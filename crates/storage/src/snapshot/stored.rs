@@ -252,7 +252,12 @@ impl Stored {
     }
 
     pub(super) fn all_lost(&self, inner: &Inner) -> Error {
-        let lost = self.lost.iter().map(|range| range.end - range.start).sum();
+        let has_known_end = self.lost.last().is_none_or(|range| range.end != array::UNKNOWN_END);
+        let lost = if has_known_end {
+            self.lost.iter().map(|range| range.end - range.start).sum()
+        } else {
+            array::UNKNOWN_END
+        };
         Error::ArrayLost { path: inner.path.clone(), name: self.head.name.clone(), lost, bytes: self.len() }
     }
 }

@@ -29,7 +29,7 @@ pub struct Writer<'f> {
     next: u32,
     /// Bytes of all array heads.
     heads_len: u64,
-    /// Whether a head was written without its array behind it.
+    /// Whether an array is missing: refused, or its head written without it.
     is_cut: bool,
 }
 
@@ -67,6 +67,12 @@ impl<'f> Writer<'f> {
     /// # Errors
     /// Those of [`stream`](Self::stream); [`Error::Container`] if the last row is not whole.
     pub fn rows<T: Plain>(&mut self, name: &str, width: u32, values: &[T]) -> Result<(), Error> {
+        let width_len = usize::try_from(width).unwrap_or(usize::MAX);
+        if !values.len().is_multiple_of(width_len) {
+            return Err(
+                self.misuse("the last row is not whole; give as many values as rows of this width have")
+            );
+        }
         let rows = values.len() as u64 / u64::from(width.max(1));
         let mut array = self.stream(name, width, rows)?;
         array.append(values)?;
@@ -141,6 +147,9 @@ impl<'f> Writer<'f> {
 
     /// Writes the head of an array and returns its instance and the bytes of a row.
     fn begin<T: Plain>(&mut self, name: &str, width: u32) -> Result<(u32, u64), Error> {
+        if self.is_cut {
+            return Err(Error::Poisoned { path: self.path.clone() });
+        }
         if self.names.contains(name) {
             return Err(self.misuse("two arrays share a name; give each its own"));
         }

@@ -352,12 +352,12 @@ fn programs_that_are_wrong_in_one_thing_are_caught() {
         Act::Durable(10),
     ];
     for (wrong, says) in [
-        (Wrong::TruncatesFirst, "has been given up"),
+        (Wrong::TruncatesFirst, "log begins at"),
         (Wrong::NamesWhatIsNotSynced, "put the log back"),
-        (Wrong::SkipsDirSync, "has been given up"),
+        (Wrong::SkipsDirSync, "log begins at"),
         (Wrong::NamesOneTooMany, "put the log back"),
         (Wrong::NamesOneTooFew, "a snapshot of 2 operations names 1"),
-        (Wrong::BelievesWhatItSees, "has been given up"),
+        (Wrong::BelievesWhatItSees, "log begins at"),
     ] {
         match sweep(short(), &acts, wrong) {
             Err(Failure::Check { reason, .. } | Failure::Recover { reason, .. }) if reason.contains(says) => {

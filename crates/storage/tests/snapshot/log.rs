@@ -128,11 +128,29 @@ fn records_behind_the_snapshot_that_were_given_up_are_missed() {
         }
         wal.truncate(Lsn(4)).unwrap();
         drop(wal);
-        let error = recovered(&files).unwrap_err();
-        let from = position.unwrap_or(0) + 1;
-        assert!(matches!(error, Error::GivenUp { asked, start: 4, .. } if asked == from), "{error}");
-        assert_eq!(error.kind(), Kind::NotFound);
+        check_apart(&files, "put ");
     }
+}
+
+#[test]
+fn a_position_whose_tail_was_given_up_can_not_be_had() {
+    let (_files, wal) = logged();
+    wal.truncate(Lsn(4)).unwrap();
+    for last in [0, 2] {
+        let error = wal.position(Lsn(last)).unwrap_err();
+        assert!(matches!(error, Error::GivenUp { start: 4, .. }), "{error}");
+    }
+    assert_eq!(wal.position(Lsn(3)).unwrap().lsn, 3);
+}
+
+#[test]
+fn a_log_that_is_not_there_is_missed_and_not_made() {
+    let (files, wal) = logged();
+    commit(&*files, Some(wal.position(Lsn(5)).unwrap()));
+    drop(wal);
+    let error = recover(path(), Path::new("other"), options(&files)).unwrap_err();
+    assert!(matches!(error, Error::Apart { .. }), "{error}");
+    assert!(files.metadata(Path::new("other")).is_err());
 }
 
 #[test]

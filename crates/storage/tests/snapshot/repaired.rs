@@ -84,6 +84,25 @@ fn lost_ranges_that_touch_a_row_are_one_and_others_are_not() {
     assert_eq!(snapshot.array("v").unwrap().lost_rows(), [0..1, 2..3, 5..6]);
 }
 
+#[test]
+fn an_array_whose_end_nobody_knows_is_refused_whole_and_served_by_rows() {
+    let bytes = forged(&[
+        head_part(0, &head(b"v", U64, 1)),
+        raw_part(0, &[7_u64; 6]),
+        lost_part(0, &[(48, u64::MAX)]),
+    ]);
+    let snapshot = open_bytes(&bytes).unwrap();
+    let array = snapshot.array("v").unwrap();
+    assert_eq!(array.lost_rows(), vec![6..u64::MAX; 1]);
+    let error = array.view::<u64>().unwrap_err();
+    assert!(
+        error.to_string().ends_with("nobody knows how many; Array::view_repaired gives the others"),
+        "{error}"
+    );
+    assert_eq!(array.view_rows::<u64>(0..6).unwrap(), [7; 6]);
+    assert_eq!(array.view_repaired::<u64>().unwrap(), [7; 6]);
+}
+
 fn rule(parts: &[Part]) -> &'static str {
     let error = open_bytes(&forged(parts)).unwrap_err();
     assert_eq!(error.kind(), Kind::Damaged);
@@ -102,7 +121,7 @@ fn lost_ranges_that_break_a_rule_are_refused() {
         &[(4, 3)],
         &[(0, 49)],
         &[(48, 49)],
-        &[(0, u64::MAX)],
+        &[(0, u64::MAX - 1)],
         &[(u64::MAX, 0)],
         &[(0, 4), (4, 8)],
         &[(8, 16), (0, 4)],
