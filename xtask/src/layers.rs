@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keepstone-ecs-persist", &["keepstone-format", "keepstone-value"]),
     ("keepstone-derive", &[]),
     ("keepstone-bevy", &["keepstone-derive", "keepstone-ecs-persist", "keepstone-format", "keepstone-value"]),
+    ("keepstone-hecs", &["keepstone-derive", "keepstone-ecs-persist", "keepstone-value"]),
     ("keepstone-world", &["keepstone-ecs-persist", "keepstone-format", "keepstone-storage"]),
     ("keepstone-compat", &["keepstone-ecs-persist", "keepstone-format", "keepstone-value"]),
     (
@@ -24,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keepstone-derive",
             "keepstone-ecs-persist",
             "keepstone-format",
+            "keepstone-hecs",
             "keepstone-storage",
             "keepstone-value",
             "keepstone-world",
@@ -41,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keepstone-derive",
             "keepstone-ecs-persist",
             "keepstone-format",
+            "keepstone-hecs",
             "keepstone-storage",
             "keepstone-testkit",
             "keepstone-value",

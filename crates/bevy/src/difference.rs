@@ -113,9 +113,33 @@ fn component(
     let side = |pick: fn(&(Entity, Entity)) -> Entity| {
         rows.iter().filter_map(|&pair| pairs.get(pair)).map(pick).collect()
     };
-    let (a, b) = (left.capture(side(|pair| pair.0), entry)?, right.capture(side(|pair| pair.1), entry)?);
-    Ok(first_difference(&a, &b)
-        .map(|(row, what)| Difference::new(row.and_then(|row| rows.get(row).copied()), entry.name(), what)))
+    let (here, there): (Vec<Entity>, Vec<Entity>) = (side(|pair| pair.0), side(|pair| pair.1));
+    let (a, b) = (left.capture(here.clone(), entry)?, right.capture(there.clone(), entry)?);
+    let Some((row, what)) = first_difference(&a, &b) else { return Ok(None) };
+    let row = match row {
+        Some(row) => Some(row),
+        None => single_difference(left, right, &here, &there, entry)?,
+    };
+    // An order among several rows is no row's own: the first then stands for all.
+    let pair = row.and_then(|row| rows.get(row)).or(rows.first()).copied();
+    Ok(Some(Difference::new(pair, entry.name(), what)))
+}
+
+/// The first row that differs when each is captured alone.
+fn single_difference(
+    left: &mut Side<'_>,
+    right: &mut Side<'_>,
+    here: &[Entity],
+    there: &[Entity],
+    entry: &Entry<Ops>,
+) -> Result<Option<usize>, Error> {
+    for (row, (&a, &b)) in here.iter().zip(there).enumerate() {
+        let (a, b) = (left.capture(vec![a], entry)?, right.capture(vec![b], entry)?);
+        if first_difference(&a, &b).is_some() {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
 }
 
 fn resource(

@@ -142,3 +142,18 @@ fn a_reference_to_a_stranger_equals_no_other() {
     b.get_mut::<Goal>(pair.1).unwrap().clone_from(&Goal::Follow(strangers.1));
     assert_eq!(keepstone_bevy::EcsWorld::difference(&a, &b, &pairs, registry).unwrap(), None);
 }
+
+#[test]
+fn a_difference_in_references_alone_names_its_entity() {
+    let registry = <World as keepstone_bevy::EcsWorld<keepstone_bevy::Bevy>>::derived_registry().unwrap();
+    let world = |target: usize| {
+        let mut world = World::new();
+        let targets = [world.spawn(Unregistered).id(), world.spawn(Unregistered).id()];
+        let followers = [targets[0], targets[target]].map(|to| world.spawn(Goal::Follow(to)).id());
+        (world, targets.into_iter().chain(followers).collect::<Vec<_>>())
+    };
+    let ((a, left), (b, right)) = (world(0), world(1));
+    let pairs: Vec<_> = left.into_iter().zip(right).collect();
+    let found = keepstone_bevy::EcsWorld::difference(&a, &b, &pairs, registry).unwrap().unwrap();
+    assert_eq!((found.component.as_str(), found.pair), ("test.goal", Some(3)));
+}

@@ -165,8 +165,18 @@ pub(crate) struct CatArgs {
     pub(crate) from: Option<u64>,
 }
 
+/// An ECS as it is called on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EcsName {
+    Bevy,
+    Hecs,
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct DemoArgs {
+    /// The ECS whose world is saved
+    #[arg(long, value_enum, default_value_t = EcsName::Bevy)]
+    pub(crate) ecs: EcsName,
     /// How many entities the world has
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(crate) entities: u32,

@@ -1,8 +1,11 @@
 //! A world built, saved, loaded and compared, with what each step took.
 
 mod aw_save;
+mod ecs;
 mod floor;
 mod folder;
+mod in_bevy;
+mod in_hecs;
 mod measure;
 mod report;
 mod spawn;
@@ -10,16 +13,14 @@ mod world;
 
 use std::path::Path;
 
-use bevy_ecs::{entity::Entity, world::World};
-use keepstone::{
-    Codec, LoadOptions, SaveOptions, WorldFiles as _, bevy::EcsWorld, ecs::Capture, world::SaveReport,
-};
+use keepstone::{Codec, LoadOptions, SaveOptions, WorldFiles as _, ecs::Capture, world::SaveReport};
 
+use self::ecs::Ecs;
 use self::floor::Floor;
 use self::folder::Folder;
 use self::measure::{Measurement, alternate};
 use self::report::{Check, Demonstration};
-use crate::args::DemoArgs;
+use crate::args::{DemoArgs, EcsName};
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::text::{count, plural};
@@ -30,13 +31,20 @@ const FILES: [(Codec, &str); 2] = [(Codec::None, "demo.keep"), (Codec::Lz4, "dem
 
 /// Builds, saves, loads and compares a world.
 pub(crate) fn run(args: &DemoArgs, progress: &Progress) -> Result<Demonstration, Error> {
+    match args.ecs {
+        EcsName::Bevy => show::<_, bevy_ecs::world::World>(args, progress),
+        EcsName::Hecs => show::<_, hecs::World>(args, progress),
+    }
+}
+
+fn show<M, W: Ecs<M>>(args: &DemoArgs, progress: &Progress) -> Result<Demonstration, Error> {
     let folder = Folder::new(args.dir.as_deref())?;
     let rows = world::rows(args.entities);
-    let world = world::build(&rows);
-    let registry = World::derived_registry().map_err(|source| Error::Capture { source })?;
+    let world = W::build(&rows);
+    let registry = W::derived_registry().map_err(|source| Error::Capture { source })?;
     let capture = world.capture(registry).map_err(|source| Error::Capture { source })?;
 
-    let mut demonstration = Demonstration::new(args.entities);
+    let mut demonstration = Demonstration::new(W::NAME, args.entities);
     let mut floor = Floor::new(&capture, folder.path());
     progress.step("saving to memory");
     demonstration.measurements.push(save_to_memory(&world, &mut floor)?);
@@ -50,10 +58,10 @@ pub(crate) fn run(args: &DemoArgs, progress: &Progress) -> Result<Demonstration,
     }
     for (codec, path) in &files {
         progress.step("loading");
-        demonstration.measurements.push(load(path, *codec, &mut floor)?);
+        demonstration.measurements.push(load::<M, W>(path, *codec, &mut floor)?);
     }
     let [(codec, path), ..] = &files;
-    demonstration.measurements.push(load_beside_spawn(path, *codec, &rows)?);
+    demonstration.measurements.push(load_beside_spawn::<M, W>(path, *codec, &rows)?);
     for (codec, path) in &files {
         progress.step("comparing");
         demonstration.checks.push(check_equal(&world, &capture, path, *codec)?);
@@ -66,11 +74,11 @@ pub(crate) fn run(args: &DemoArgs, progress: &Progress) -> Result<Demonstration,
     Ok(demonstration)
 }
 
-fn save(world: &World, path: &Path, codec: Codec) -> Result<SaveReport, Error> {
+fn save<M, W: Ecs<M>>(world: &W, path: &Path, codec: Codec) -> Result<SaveReport, Error> {
     Ok(world.save_with(path, &SaveOptions::default().codec(codec))?)
 }
 
-fn save_to_memory(world: &World, floor: &mut Floor<'_>) -> Result<Measurement, Error> {
+fn save_to_memory<M, W: Ecs<M>>(world: &W, floor: &mut Floor<'_>) -> Result<Measurement, Error> {
     let (mut out, mut bytes) = (Vec::new(), 0);
     let times = alternate(
         || {
@@ -94,8 +102,8 @@ fn save_to_memory(world: &World, floor: &mut Floor<'_>) -> Result<Measurement, E
     ))
 }
 
-fn save_durably(
-    world: &World,
+fn save_durably<M, W: Ecs<M>>(
+    world: &W,
     path: &Path,
     codec: Codec,
     floor: &mut Floor<'_>,
@@ -112,52 +120,53 @@ fn save_durably(
     ))
 }
 
-fn load(path: &Path, codec: Codec, floor: &mut Floor<'_>) -> Result<Measurement, Error> {
+fn load<M, W: Ecs<M>>(path: &Path, codec: Codec, floor: &mut Floor<'_>) -> Result<Measurement, Error> {
     let bytes = floor.set_file(path)?;
-    let times = alternate(|| load_world(path), || floor.read_and_checksum(path))?;
+    let times = alternate(|| Ok(W::load(path)?), || floor.read_and_checksum(path))?;
     Ok(Measurement::new("load", codec, bytes, times, "read + CRC-32 of the file", bytes))
 }
 
-fn load_beside_spawn(path: &Path, codec: Codec, rows: &[world::Row]) -> Result<Measurement, Error> {
-    let bundles = spawn::Bundles::new(rows);
-    let (mut bytes, mut spawned) = (0, bundles.clone());
+fn load_beside_spawn<M, W: Ecs<M>>(
+    path: &Path,
+    codec: Codec,
+    rows: &[world::Row],
+) -> Result<Measurement, Error> {
+    let rows = W::rows(rows);
+    let (mut bytes, mut spawned) = (0, rows.clone());
     let times = measure::alternate_prepared(
         || (),
         |()| {
-            let (world, report) = World::load_with(path, &LoadOptions::default())?;
+            let (world, report) = W::load_with(path, &LoadOptions::default())?;
             bytes = report.bytes;
             Ok(world)
         },
-        || std::mem::replace(&mut spawned, bundles.clone()),
-        |bundles| Ok(bundles.spawn()),
+        || std::mem::replace(&mut spawned, rows.clone()),
+        |rows| Ok(W::spawn(rows)),
     )?;
-    Ok(Measurement::new("load", codec, bytes, times, "bevy's spawn_batch of such entities", 0))
-}
-
-fn load_world(path: &Path) -> Result<World, Error> {
-    Ok(World::load(path)?)
+    Ok(Measurement::new("load", codec, bytes, times, W::FLOOR, 0))
 }
 
 /// Compares every component of every entity, every reference and every resource with what a file gives back.
-fn check_equal(
-    world: &World,
-    capture: &Capture<'_, Entity>,
+fn check_equal<M, W: Ecs<M>>(
+    world: &W,
+    capture: &Capture<'_, W::Entity>,
     path: &Path,
     codec: Codec,
 ) -> Result<Check, Error> {
-    let registry = World::derived_registry().map_err(|source| Error::Capture { source })?;
-    let (loaded, report) = World::load_with(path, &LoadOptions::default())?;
+    let registry = W::derived_registry().map_err(|source| Error::Capture { source })?;
+    let (loaded, report) = W::load_with(path, &LoadOptions::default())?;
     let entities = report.spawned.entities;
-    let pairs: Vec<(Entity, Entity)> = capture.entities().zip(entities.iter().copied()).collect();
+    let pairs: Vec<_> = capture.entities().zip(entities.iter().copied()).collect();
     let is_whole = capture.entities().count() == entities.len();
     let difference =
         world.difference(&loaded, &pairs, registry).map_err(|source| Error::Capture { source })?;
     let detail = match &difference {
         Some(difference) => difference.to_string(),
         None => format!(
-            "{} of {}, with resources and parents",
+            "{} of {}, with {}",
             count(pairs.len() as u64),
-            plural(capture.entities().count() as u64, "entity")
+            plural(capture.entities().count() as u64, "entity"),
+            W::WITH
         ),
     };
     Ok(Check::new(

@@ -30,6 +30,23 @@ fn a_thousand_entities_come_back_and_every_check_holds() {
 }
 
 #[test]
+fn hecs_shows_the_same_world_but_for_the_resource() {
+    let [bevy, hecs] = ["bevy", "hecs"].map(|ecs| {
+        let answer = run(&["demo", "--entities", "600", "--json", "--ecs", ecs]);
+        assert_eq!(answer.exit, 0, "{}", answer.err);
+        answer.json()
+    });
+    assert_eq!((bevy["ecs"].as_str(), hecs["ecs"].as_str()), (Some("bevy_ecs"), Some("hecs")));
+    let number = |document: &serde_json::Value, key: &str| document[key].as_u64().unwrap();
+    for key in ["components", "values"] {
+        assert_eq!(number(&hecs, key) + 1, number(&bevy, key), "{key}");
+    }
+    let checks = hecs["checks"].as_array().unwrap();
+    assert_eq!(checks.len(), 7);
+    assert!(checks.iter().all(|check| check["ok"] == true), "{checks:?}");
+}
+
+#[test]
 fn without_a_directory_nothing_stays() {
     let parent = TempDir::new().unwrap();
     let output = command().args(["demo", "--entities", "1"]).env("TMPDIR", parent.path()).output().unwrap();

@@ -11,6 +11,9 @@ pub use keepstone_compat as compat;
 pub use keepstone_ecs_persist as ecs;
 /// Containers, checksums, codecs, limits.
 pub use keepstone_format as format;
+/// The hecs adapter.
+#[cfg(feature = "hecs")]
+pub use keepstone_hecs as hecs;
 /// Files that survive a crash.
 pub use keepstone_storage as storage;
 /// Serde values as rows with a schema.
@@ -31,6 +34,8 @@ pub use keepstone_world::{
 pub mod prelude {
     #[cfg(feature = "bevy")]
     pub use crate::bevy::RegistryExt as _;
+    #[cfg(feature = "hecs")]
+    pub use crate::hecs::RegistryExt as _;
     pub use crate::{LoadMode, Persist, WorldFiles as _};
 }
 
@@ -40,6 +45,7 @@ pub mod prelude {
 macro_rules! __register {
     ($type:ty) => {
         $crate::__register_bevy!($type);
+        $crate::__register_hecs!($type);
     };
 }
 
@@ -59,12 +65,29 @@ macro_rules! __register_bevy {
     ($type:ty) => {};
 }
 
+#[cfg(feature = "hecs")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __register_hecs {
+    ($type:ty) => {
+        $crate::hecs::__register!($type);
+    };
+}
+
+#[cfg(not(feature = "hecs"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __register_hecs {
+    ($type:ty) => {};
+}
+
 /// As `__register`, for relationships.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __register_relationship {
     ($type:ty) => {
         $crate::__register_relationship_bevy!($type);
+        $crate::__register_relationship_hecs!($type);
     };
 }
 
@@ -81,5 +104,21 @@ macro_rules! __register_relationship_bevy {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __register_relationship_bevy {
+    ($type:ty) => {};
+}
+
+#[cfg(feature = "hecs")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __register_relationship_hecs {
+    ($type:ty) => {
+        $crate::hecs::__register_relationship!($type);
+    };
+}
+
+#[cfg(not(feature = "hecs"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __register_relationship_hecs {
     ($type:ty) => {};
 }

@@ -5,7 +5,6 @@ use std::{
     process,
 };
 
-use bevy_ecs::entity::Entity;
 use keepstone::{
     ecs::{Capture, ColumnData},
     format::crc32,
@@ -28,7 +27,7 @@ pub(super) struct Floor<'w> {
 }
 
 impl<'w> Floor<'w> {
-    pub(super) fn new(capture: &'w Capture<'_, Entity>, dir: &Path) -> Self {
+    pub(super) fn new<E: Copy>(capture: &'w Capture<'_, E>, dir: &Path) -> Self {
         let plain = capture.doc.columns.iter().filter_map(|column| match &column.data {
             ColumnData::Plain(pieces) => Some(pieces),
             _ => None,

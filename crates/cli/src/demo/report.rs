@@ -10,6 +10,7 @@ use crate::text::{Grid, Shown, count, plural, size, time};
 /// What `demo` did, and what it took.
 #[derive(Debug, Serialize)]
 pub(crate) struct Demonstration {
+    ecs: &'static str,
     entities: u32,
     components: u64,
     values: u64,
@@ -44,8 +45,9 @@ impl Check {
 }
 
 impl Demonstration {
-    pub(super) fn new(entities: u32) -> Self {
+    pub(super) fn new(ecs: &'static str, entities: u32) -> Self {
         Self {
+            ecs,
             entities,
             components: 0,
             values: 0,
@@ -91,7 +93,8 @@ impl fmt::Display for Demonstration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "a world of bevy_ecs: {}, {} in {}",
+            "a world of {}: {}, {} in {}",
+            self.ecs,
             plural(self.entities, "entity"),
             plural(self.values, "value"),
             plural(self.components, "column"),

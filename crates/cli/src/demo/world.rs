@@ -1,6 +1,6 @@
-//! The mixed world: Position on all entities, Velocity on two thirds, Health on half, a name on a tenth, a parent on a tenth.
+//! The mixed world, for every ECS: Position on all entities, Velocity on two thirds, Health on half, a name on a tenth, a parent on a tenth.
 
-use bevy_ecs::{component::Component, entity::Entity, hierarchy::ChildOf, resource::Resource, world::World};
+use bevy_ecs::component::Component;
 use keepstone::Persist;
 use serde::{Deserialize, Serialize};
 
@@ -32,15 +32,7 @@ pub(super) struct Health {
 
 #[derive(Component, Persist, Serialize, Deserialize, Clone)]
 #[persist(name = "demo.Name")]
-pub(super) struct Name(String);
-
-/// What belongs to no entity.
-#[derive(Resource, Persist, Serialize, Deserialize)]
-#[persist(name = "demo.Clock")]
-struct Clock {
-    tick: u64,
-    weather: String,
-}
+pub(super) struct Name(pub(super) String);
 
 /// One entity's components.
 #[derive(Clone)]
@@ -56,30 +48,6 @@ pub(super) struct Row {
 /// Makes the components of so many entities. All follow from the index, so that every run has the same bytes.
 pub(super) fn rows(count: u32) -> Vec<Row> {
     (0..count).map(Row::new).collect()
-}
-
-/// Spawns them into a world of their own.
-pub(super) fn build(rows: &[Row]) -> World {
-    let mut world = World::new();
-    world.insert_resource(Clock { tick: 86_400, weather: "clearing up".to_owned() });
-    let mut entities: Vec<Entity> = Vec::with_capacity(rows.len());
-    for row in rows {
-        let mut entity = world.spawn(row.position);
-        if let Some(velocity) = row.velocity {
-            entity.insert(velocity);
-        }
-        if let Some(health) = row.health {
-            entity.insert(health);
-        }
-        if let Some(name) = &row.name {
-            entity.insert(name.clone());
-        }
-        if let Some(&parent) = row.parent.and_then(|parent| entities.get(parent)) {
-            entity.insert(ChildOf(parent));
-        }
-        entities.push(entity.id());
-    }
-    world
 }
 
 impl Row {

@@ -1,0 +1,18 @@
+//! Behaviour of the hecs adapter, through documents and through bytes.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(
+    clippy::field_reassign_with_default,
+    reason = "options that can grow have no literal outside their crate"
+)]
+
+mod both_ecs;
+mod entities;
+mod left_out;
+mod random;
+mod references;
+mod registration;
+mod relationships;
+mod resources;
+mod spawning;
+mod support;
+mod unknown;

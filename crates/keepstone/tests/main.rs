@@ -1,0 +1,5 @@
+//! The umbrella with more than one ECS.
+#![cfg(all(feature = "bevy", feature = "hecs", feature = "lz4"))]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod two_ecs;
