@@ -140,6 +140,9 @@ pub(crate) fn replace<T>(
     out: &Path,
     write: impl FnOnce(Out<'_>) -> Result<(Out<'_>, T), Error>,
 ) -> Result<(T, u64), Error> {
+    // What a killed run left there; that it can't be removed keeps nobody from writing.
+    let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    drop(atomic::clean(&OsFiles, dir));
     let writer = atomic::Writer::create(&OsFiles, out, Durability::Durable).map_err(Error::Out)?;
     let (buffered, written) = write(BufWriter::new(writer))?;
     let writer = buffered.into_inner().map_err(|error| Error::Keep {

@@ -40,6 +40,9 @@ pub(crate) enum Error {
     #[error("{}: is a directory without a write-ahead log; name a file in it", path.display())]
     Directory { path: PathBuf },
 
+    #[error("{}: is a directory without a write-ahead log or recycled generations of its own; name what is in it: {}", path.display(), below.join(", "))]
+    DirectoryAbove { path: PathBuf, below: Vec<String> },
+
     #[error("{}: is neither a file nor a directory", path.display())]
     NotAFile { path: PathBuf },
 
@@ -123,6 +126,7 @@ impl Error {
             Self::Stdin { .. } | Self::Stdout { .. } => Kind::Io,
             Self::NotBuilt { .. }
             | Self::Directory { .. }
+            | Self::DirectoryAbove { .. }
             | Self::NotAFile { .. }
             | Self::NotRepaired { .. }
             | Self::NotImported { .. }

@@ -50,6 +50,10 @@ pub(crate) fn find(path: &Path) -> Result<Option<Found>, Error> {
 }
 
 impl Found {
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Opens the container of a generation, which is held back from being written over as long as it is read.
     pub(crate) fn open(&self, found: &generation::Found) -> Result<Reader<Content>, storage::Error> {
         let limits = Limits::for_file_len(found.bytes);

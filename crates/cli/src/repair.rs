@@ -3,6 +3,7 @@
 mod arrays;
 mod evec;
 mod found;
+mod generation;
 mod log;
 mod lost;
 mod world;
@@ -13,8 +14,8 @@ use keepstone::{
     compat::{awsv::Part, edgevec::Snapshot},
     ecs::{EncodeOptions, WorldDoc, encode_worlds, list_worlds},
     format::{
-        self, FileKind, Format, Kind, Limits, Metadata, ReadAt, Reader, SalvageReport, SectionId,
-        SectionLayout, Writer, WriterOptions, detect,
+        self, FileKind, Format, Kind, Limits, LogPosition, Metadata, ReadAt, Reader, SalvageReport,
+        SectionId, SectionLayout, Writer, WriterOptions, detect, tag,
     },
 };
 use serde::Serialize;
@@ -30,7 +31,7 @@ use crate::inspect::is_of_world;
 use crate::output::{Exit, Report};
 use crate::progress::Progress;
 use crate::source::Source;
-use crate::text::{Shown, count, plural};
+use crate::text::{Shown, count, hex, plural};
 use crate::verify::keep::structure;
 
 /// Damaged places and lost parts that are listed for people; JSON lists all.
@@ -42,6 +43,8 @@ pub(crate) struct Repaired {
     #[serde(skip)]
     name: String,
     out: String,
+    /// The recycled generation whose container was read.
+    generation: Option<u64>,
     kind: String,
     bytes: u64,
     bytes_out: u64,
@@ -52,6 +55,8 @@ pub(crate) struct Repaired {
     /// Rows of a snapshot of EdgeVec.
     rows: Option<u32>,
     lost: Vec<Lost>,
+    /// What the old file says of the log that goes on behind it, which the new one doesn't say.
+    log_position_left_out: Option<LeftOut>,
     /// Bytes that nothing vouches for.
     damaged: Vec<Span>,
     warnings: Vec<String>,
@@ -63,12 +68,31 @@ struct Span {
     end: u64,
 }
 
+/// A position in a log that would no longer be true.
+#[derive(Debug, Serialize)]
+struct LeftOut {
+    log_id: String,
+    lsn: u64,
+    message: String,
+}
+
+impl LeftOut {
+    fn new(position: LogPosition) -> Self {
+        let (log_id, lsn) = (hex(&position.log_id), position.lsn);
+        let message = format!(
+            "the log position, record {lsn} of log {log_id}: the new file lacks some of what records up to it made, so that replaying from there on would not bring it back; replay the whole log if it still has its first record, else make anew what is lost"
+        );
+        Self { log_id, lsn, message }
+    }
+}
+
 /// What was written.
 struct Written {
     kind: FileKind,
     sections: u32,
     entities: Option<u64>,
     lost: Vec<Lost>,
+    left_out: Option<LeftOut>,
 }
 
 /// What `repair` made of what it was asked for.
@@ -83,14 +107,16 @@ pub(crate) enum Mended {
 pub(crate) fn run_any(args: &RepairArgs, progress: &Progress) -> Result<Mended, Error> {
     match crate::log::find(&args.path)? {
         Some(found) => log::run(&args.path, &found, &args.out, progress).map(Mended::Log),
-        None => run(args, progress).map(Mended::Container),
+        None => match crate::generations::find(&args.path)? {
+            Some(found) => generation::run(args, found).map(Mended::Container),
+            None => run(args, progress).map(Mended::Container),
+        },
     }
 }
 
 /// Writes all that verifies of the container at `args.path` to `args.out`.
 fn run(args: &RepairArgs, progress: &Progress) -> Result<Repaired, Error> {
     let path = &args.path;
-    let keep = |source| Error::Keep { path: path.clone(), source };
     let (source, first) = Source::open_any(path, progress)?;
     match detect(&first) {
         Some(Format::EdgeVec) => return evec::run(path, &args.out),
@@ -102,27 +128,33 @@ fn run(args: &RepairArgs, progress: &Progress) -> Result<Repaired, Error> {
         Some(format) => return Err(Error::NotRepaired { path: path.clone(), format }),
     }
     refuse_same(path, &args.out)?;
+    mend(path, &args.out, &source, &first)
+}
+
+/// Writes all that verifies of a container to `out`. Errors name `path`.
+fn mend<R: ReadAt>(path: &Path, out: &Path, source: &R, first: &[u8]) -> Result<Repaired, Error> {
+    let keep = |source| Error::Keep { path: path.to_owned(), source };
     let bytes = source.len();
     let limits = Limits::for_file_len(bytes);
-    let Found { report, sections } = found::collect(&source, &limits).map_err(keep)?;
-    let reader = Reader::open(&source, limits).ok();
+    let Found { report, sections } = found::collect(source, &limits).map_err(keep)?;
+    let reader = Reader::open(source, limits).ok();
     if report.header.is_none() && report.parts == 0 {
-        return Err(Error::unknown(path, &first));
+        return Err(Error::unknown(path, first));
     }
     let damaged = report.damaged.iter().map(|range| Span { start: range.start, end: range.end }).collect();
     let (written, bytes_out) = match &reader {
-        Some(reader) if report.is_whole() && is_sound(path, reader)? => copy_whole(path, &args.out, reader)?,
+        Some(reader) if report.is_whole() && is_sound(path, reader)? => copy_whole(path, out, reader)?,
         _ => {
             let mut lost = lost::of_ends(&report);
-            let lengths =
-                Lengths { source: &source, reader: reader.as_ref(), epoch: report.epoch, limits: &limits };
+            let lengths = Lengths { source, reader: reader.as_ref(), epoch: report.epoch, limits: &limits };
             let sections = arrays::mend(sections, &lengths, &mut lost);
-            rebuild(path, &args.out, &report, &sections, &limits, lost)?
+            rebuild(path, out, &report, &sections, &limits, lost)?
         }
     };
     Ok(Repaired {
         name: path.display().to_string(),
-        out: args.out.display().to_string(),
+        out: out.display().to_string(),
+        generation: None,
         kind: written.kind.to_string(),
         bytes,
         bytes_out,
@@ -130,6 +162,7 @@ fn run(args: &RepairArgs, progress: &Progress) -> Result<Repaired, Error> {
         entities: written.entities,
         rows: None,
         lost: written.lost,
+        log_position_left_out: written.left_out,
         damaged,
         warnings: Vec::new(),
     })
@@ -149,7 +182,7 @@ fn copy_whole<R: ReadAt>(path: &Path, out: &Path, reader: &Reader<R>) -> Result<
         replace(out, |writer| copy(reader, writer, None).map_err(|source| blame(path, out, source)))?;
     let header = reader.header();
     let entities = reader.tail().entity_count();
-    Ok((Written { kind: header.kind, sections, entities, lost: Vec::new() }, bytes_out))
+    Ok((Written { kind: header.kind, sections, entities, lost: Vec::new(), left_out: None }, bytes_out))
 }
 
 /// Puts a container together from complete sections.
@@ -183,10 +216,16 @@ fn rebuild(
     if complete.is_empty() && worlds.is_none() {
         return Err(Error::NothingLeft { path: path.to_owned() });
     }
+    let mut head = report.head.clone().unwrap_or_default();
+    let left_out = head.log_position().filter(|_| !lost.is_empty()).map(LeftOut::new);
+    if left_out.is_some() {
+        head.remove(tag::LOG_POSITION);
+    }
     let (sections, bytes_out) = replace(out, |writer| {
-        write(writer, report, kind, worlds.as_ref(), &complete).map_err(|source| blame(path, out, source))
+        write(writer, report, head, kind, worlds.as_ref(), &complete)
+            .map_err(|source| blame(path, out, source))
     })?;
-    Ok((Written { kind, sections, entities, lost }, bytes_out))
+    Ok((Written { kind, sections, entities, lost, left_out }, bytes_out))
 }
 
 /// What a container seems to be whose header is lost.
@@ -235,12 +274,13 @@ fn encode(path: &Path, docs: &[&WorldDoc<'_>], sections: &[FoundSection]) -> Res
 fn write<'f>(
     out: Out<'f>,
     report: &SalvageReport,
+    head: Metadata,
     kind: FileKind,
     worlds: Option<&Reader<Vec<u8>>>,
     others: &[&FoundSection],
 ) -> Result<(Out<'f>, u32), format::Error> {
     let store_id = report.header.map(|header| header.store_id).unwrap_or_default();
-    let options = WriterOptions::new(kind).store(store_id, 0).head(report.head.clone().unwrap_or_default());
+    let options = WriterOptions::new(kind).store(store_id, 0).head(head);
     let mut writer = Writer::new(out, options)?;
     // Counts are those of the new worlds; what the application put beside them stays.
     let mut tail = worlds.map(|worlds| worlds.tail().clone()).unwrap_or_default();
@@ -253,7 +293,7 @@ fn write<'f>(
         }
     }
     for section in others {
-        let pieces: Vec<&[u8]> = section.pieces.iter().map(Vec::as_slice).collect();
+        let pieces: Vec<&[u8]> = section.pieces.iter().map(AsRef::as_ref).collect();
         match section.layout {
             SectionLayout::Raw => writer.raw_from(section.id, section.instance, &pieces)?,
             SectionLayout::Coded => {
@@ -316,11 +356,17 @@ impl fmt::Display for Repaired {
             plural(self.sections, "section"),
             entities.or(rows).unwrap_or_default(),
         )?;
+        if let Some(generation) = self.generation {
+            writeln!(f, "  of generation {}", count(generation))?;
+        }
         for span in self.damaged.iter().take(SHOWN_MAX) {
             writeln!(f, "  damaged: bytes {} to {}", span.start, span.end)?;
         }
         for lost in self.lost.iter().take(SHOWN_MAX) {
             writeln!(f, "  lost: {lost}")?;
+        }
+        if let Some(LeftOut { message, .. }) = &self.log_position_left_out {
+            writeln!(f, "  left out: {message}")?;
         }
         let more = self.damaged.len().saturating_sub(SHOWN_MAX) + self.lost.len().saturating_sub(SHOWN_MAX);
         if more > 0 {

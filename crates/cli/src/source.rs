@@ -1,4 +1,5 @@
 use std::{
+    ffi::OsString,
     io,
     path::{Path, PathBuf},
 };
@@ -10,6 +11,7 @@ use keepstone::{
 
 use crate::error::Error;
 use crate::progress::Progress;
+use crate::{generations, log};
 
 /// Enough to tell every format.
 const FIRST_LEN: usize = 8;
@@ -38,7 +40,7 @@ impl Source {
         let found = path.metadata().map_err(|source| storage::Error::io(Op::Metadata, path, source))?;
         let path_owned = || PathBuf::from(path);
         if found.is_dir() {
-            return Err(Error::Directory { path: path_owned() });
+            return Err(directory(path));
         }
         if !found.is_file() {
             return Err(Error::NotAFile { path: path_owned() });
@@ -68,6 +70,34 @@ impl ReadAt for Source {
         self.progress.add(count as u64, self.len);
         Ok(())
     }
+}
+
+/// How many names of a directory are looked at for logs and generations.
+const LOOKED_AT_MAX: usize = 64;
+/// How many of them an error names.
+const NAMED_MAX: usize = 4;
+
+/// Says what to name instead of a directory.
+fn directory(path: &Path) -> Error {
+    let mut names = OsFiles.list(path).unwrap_or_default();
+    names.sort_unstable();
+    let what_is_in = |name: &OsString| {
+        let below = path.join(name);
+        let what = if !below.is_dir() {
+            None
+        } else if matches!(log::find(&below), Ok(Some(_))) {
+            Some("a write-ahead log")
+        } else if matches!(generations::find(&below), Ok(Some(_))) {
+            Some("recycled generations")
+        } else {
+            None
+        };
+        what.map(|what| format!("{} ({what})", name.to_string_lossy()))
+    };
+    let below: Vec<String> =
+        names.iter().take(LOOKED_AT_MAX).filter_map(what_is_in).take(NAMED_MAX).collect();
+    let path = path.to_owned();
+    if below.is_empty() { Error::Directory { path } } else { Error::DirectoryAbove { path, below } }
 }
 
 /// Reads a whole file of a format that has no other way.

@@ -1,4 +1,4 @@
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 /// Text from a file, for a terminal: what moves the cursor, hides text or turns its direction is escaped.
 pub(crate) struct Shown<'a>(pub(crate) &'a str);
@@ -17,6 +17,15 @@ impl fmt::Display for Shown<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// The first 200 characters of a text of which a file says how long it is.
+pub(crate) fn cut(text: &str) -> Cow<'_, str> {
+    const CHARS_MAX: usize = 200;
+    match text.char_indices().nth(CHARS_MAX) {
+        Some((at, _)) => format!("{} ...", text.split_at(at).0).into(),
+        None => text.into(),
     }
 }
 

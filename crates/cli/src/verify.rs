@@ -37,6 +37,9 @@ pub(crate) struct Verified {
     /// Entities in worlds whose structure was decoded; absent when it was not.
     entities: Option<u64>,
     damage: Vec<Damage>,
+    /// Damage in generations below an intact newest one, which costs nothing that a reader is given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    older_damage: Vec<Damage>,
     warnings: Vec<String>,
 }
 
@@ -86,12 +89,23 @@ impl Verified {
             undecoded: 0,
             entities: None,
             damage: Vec::new(),
+            older_damage: Vec::new(),
             warnings: Vec::new(),
         }
     }
 
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    fn write_warnings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for warning in &self.warnings {
+            writeln!(f, "  warning: {}", Shown(warning))?;
+        }
+        for damage in &self.older_damage {
+            writeln!(f, "  {damage}")?;
+        }
+        Ok(())
     }
 
     pub(crate) fn is_good(&self) -> bool {
@@ -135,7 +149,7 @@ impl fmt::Display for Verified {
             for damage in &self.damage {
                 writeln!(f, "  {damage}")?;
             }
-            return Ok(());
+            return self.write_warnings(f);
         }
         if self.undecoded > 0 {
             writeln!(
@@ -145,7 +159,9 @@ impl fmt::Display for Verified {
             )?;
             return writeln!(f, "  their codec or filter is not in this build; update keepstone");
         }
-        writeln!(f, "{name}: good")?;
+        let is_good = self.older_damage.is_empty();
+        let state = if is_good { "good" } else { "the newest is good, an older one is not" };
+        writeln!(f, "{name}: {state}")?;
         let parts = match self.format {
             "keep" | "generations" => {
                 format!(", {}, {}", plural(self.sections, "section"), plural(self.chunks, "chunk"))
@@ -154,17 +170,15 @@ impl fmt::Display for Verified {
         };
         writeln!(
             f,
-            "  {} ({}), {} bytes{parts}: every checksum holds",
+            "  {} ({}), {} bytes{parts}: {}",
             self.kind,
             self.format,
-            count(self.bytes)
+            count(self.bytes),
+            if is_good { "every checksum holds" } else { "all others hold" },
         )?;
         if let Some(entities) = self.entities {
             writeln!(f, "  {}: the structure is sound", plural(entities, "entity"))?;
         }
-        for warning in &self.warnings {
-            writeln!(f, "  warning: {}", Shown(warning))?;
-        }
-        Ok(())
+        self.write_warnings(f)
     }
 }

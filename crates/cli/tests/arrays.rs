@@ -90,7 +90,7 @@ fn inspect_lists_arrays_and_the_position_in_a_log() {
             assert_eq!((exit, &document["array_faults"]), (0, &json!([])));
             let vectors = json!({
                 "name": "vectors", "layout": "f32", "width": 3, "rows": ROWS, "stored": if is_raw { "raw" } else { "coded" },
-                "bytes": ROWS * 12, "bytes_stored": ROWS * 12, "lost_rows": 0,
+                "bytes": ROWS * 12, "bytes_stored": ROWS * 12, "lost_rows": 0, "end_lost": false,
             });
             assert_eq!((&document["arrays"][0], &document["arrays"][1]["name"]), (&vectors, &json!("ids")));
             assert_eq!(document["head"]["log_position"], json!({"log_id": "ab".repeat(16), "lsn": 7}));

@@ -18,6 +18,7 @@ mod generations;
 mod guide;
 mod hostile;
 mod inspect;
+mod lossy;
 mod misuse;
 mod pecs;
 mod repair;

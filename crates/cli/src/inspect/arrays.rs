@@ -1,9 +1,9 @@
-use keepstone::format::{ReadAt, Reader, SectionLayout};
+use keepstone::format::{self, ReadAt, Reader, SectionLayout};
 use serde::Serialize;
 
 use super::sections::stored_len;
 use crate::arrays::{Array, list};
-use crate::text::{Shown, count, size};
+use crate::text::{Shown, count, cut, size};
 
 /// An array of a container.
 #[derive(Debug, Serialize)]
@@ -19,12 +19,16 @@ pub(super) struct ArraySummary {
     bytes: u64,
     bytes_stored: u64,
     lost_rows: u64,
+    /// Whether rows behind the last one are lost, nobody knows how many.
+    end_lost: bool,
 }
 
 /// Lists the arrays in file order, and what is wrong with others.
-pub(super) fn summarize<R: ReadAt>(reader: &Reader<R>) -> (Vec<ArraySummary>, Vec<String>) {
-    let found = list(reader);
-    (found.arrays.iter().map(|array| summary(reader, array)).collect(), found.faults)
+pub(super) fn summarize<R: ReadAt>(
+    reader: &Reader<R>,
+) -> Result<(Vec<ArraySummary>, Vec<String>), format::Error> {
+    let found = list(reader)?;
+    Ok((found.arrays.iter().map(|array| summary(reader, array)).collect(), found.faults))
 }
 
 fn summary<R: ReadAt>(reader: &Reader<R>, array: &Array) -> ArraySummary {
@@ -39,7 +43,8 @@ fn summary<R: ReadAt>(reader: &Reader<R>, array: &Array) -> ArraySummary {
         }),
         bytes: array.bytes(),
         bytes_stored: array.values.map_or(0, |section| stored_len(reader, &section)),
-        lost_rows: array.lost_rows().iter().map(|range| range.end - range.start).sum(),
+        lost_rows: array.lost_rows,
+        end_lost: array.is_end_lost,
     }
 }
 
@@ -48,11 +53,16 @@ impl ArraySummary {
         ["name", "rows", "row", "layout", "decoded", "stored", "lost rows"];
 
     pub(super) fn cells(&self) -> [String; 7] {
-        let lost = if self.lost_rows == 0 { String::new() } else { count(self.lost_rows) };
+        let lost = match (self.lost_rows, self.end_lost) {
+            (0, false) => String::new(),
+            (0, true) => "the end".to_owned(),
+            (rows, false) => count(rows),
+            (rows, true) => format!("{} and the end", count(rows)),
+        };
         [
             Shown(&self.name).to_string(),
             count(self.rows),
-            format!("{} x {}", count(self.width), Shown(&self.layout)),
+            format!("{} x {}", count(self.width), Shown(&cut(&self.layout))),
             self.stored.unwrap_or("lost").to_owned(),
             size(self.bytes),
             size(self.bytes_stored),

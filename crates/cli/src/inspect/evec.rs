@@ -82,6 +82,7 @@ impl fmt::Display for Snapshot {
         let entries = self.metadata_entries.map(|entries| format!("{} entries", count(entries as u64)));
         line("metadata", entries.unwrap_or_else(|| "none".to_owned()));
         line("checksum", format!("{} (CRC-32 of all behind the header)", self.data_crc));
+        line("to use it", "keepstone vectors import makes a snapshot of it that opens in place".to_owned());
         write!(f, "{grid}")?;
         for warning in &self.warnings {
             writeln!(f, "\nwarning: {}", Shown(warning))?;

@@ -59,7 +59,8 @@ pub(super) fn describe<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Con
         FileKind::WORLD => (world::numbers(reader).len(), world::inspect(path, reader)?),
         _ => (0, Vec::new()),
     };
-    let (arrays, array_faults) = arrays::summarize(reader);
+    let keep = |source| Error::Keep { path: path.to_owned(), source };
+    let (arrays, array_faults) = arrays::summarize(reader).map_err(keep)?;
     let Header { major, minor, kind, required, optional, store_id, epoch, .. } = header;
     Ok(Container {
         bytes: reader.bytes(),

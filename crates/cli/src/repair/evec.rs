@@ -27,6 +27,7 @@ pub(super) fn run(path: &Path, out: &Path) -> Result<Repaired, Error> {
     Ok(Repaired {
         name: path.display().to_string(),
         out: out.display().to_string(),
+        generation: None,
         kind: FileKind::SNAPSHOT.to_string(),
         bytes: bytes.len() as u64,
         bytes_out,
@@ -34,6 +35,7 @@ pub(super) fn run(path: &Path, out: &Path) -> Result<Repaired, Error> {
         entities: None,
         rows: Some(snapshot.row_count()),
         lost: losses.iter().filter(|loss| !is_mended(loss)).map(|loss| lost(loss, &snapshot)).collect(),
+        log_position_left_out: None,
         damaged: Vec::new(),
         warnings,
     })

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use keepstone::format::{
     self, Codec, Filter, Limits, ReadAt, SalvageReport, Salvaged, SectionId, SectionLayout, SectionOptions,
@@ -19,7 +19,7 @@ pub(super) struct FoundSection {
     pub(super) layout: SectionLayout,
     pub(super) state: State,
     /// One behind the other they are the section.
-    pub(super) pieces: Vec<Vec<u8>>,
+    pub(super) pieces: Vec<Cow<'static, [u8]>>,
     /// How it was stored.
     pub(super) options: SectionOptions,
     /// What is left of the values of an array.
@@ -108,7 +108,7 @@ pub(super) fn collect<R: ReadAt>(source: &R, limits: &Limits) -> Result<Found, f
                 instance: section.instance,
                 layout: section.layout,
                 state,
-                pieces: pieces.into_values().collect(),
+                pieces: pieces.into_values().map(Cow::Owned).collect(),
                 options,
                 partial,
             }

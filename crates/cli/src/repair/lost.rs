@@ -1,9 +1,13 @@
 use std::{fmt, ops::Range};
 
-use keepstone::{compat::awsv::Part, format::SalvageReport};
+use keepstone::{
+    compat::awsv::Part,
+    format::{SalvageReport, array::UNKNOWN_END},
+};
 use serde::Serialize;
 
 use super::found::{FoundSection, State};
+use crate::arrays::is_of_array;
 use crate::text::Shown;
 
 /// Ranges of rows that are listed for people; JSON lists all.
@@ -28,7 +32,8 @@ pub(super) struct Lost {
 #[derive(Debug, Serialize)]
 struct Rows {
     start: u64,
-    end: u64,
+    /// Absent where nobody knows how many there were.
+    end: Option<u64>,
 }
 
 impl Lost {
@@ -53,7 +58,10 @@ impl Lost {
 
     /// Rows of an array; all that it has if there are none.
     pub(super) fn array(name: &str, rows: Vec<Range<u64>>, message: impl Into<String>) -> Self {
-        let rows = rows.into_iter().map(|range| Rows { start: range.start, end: range.end }).collect();
+        let rows = rows
+            .into_iter()
+            .map(|Range { start, end }| Rows { start, end: (end != UNKNOWN_END).then_some(end) })
+            .collect();
         Self { array: Some(name.to_owned()), rows, ..Self::new("array", message) }
     }
 
@@ -81,7 +89,11 @@ pub(super) fn of_ends(report: &SalvageReport) -> Vec<Lost> {
         lost.push(Lost::new("head metadata", "it is damaged"));
     }
     if !report.has_tables {
-        let message = "tail metadata, and sections of which nothing is left, if there were any";
+        let mut message =
+            "tail metadata, and sections of which nothing is left, if there were any".to_owned();
+        if report.sections.iter().any(|section| is_of_array(section.id)) {
+            message.push_str("; among these may be what earlier repairs lost of the arrays");
+        }
         lost.push(Lost::new("footer", message));
     }
     lost
@@ -101,7 +113,10 @@ impl fmt::Display for Lost {
         }
         for (place, Rows { start, end }) in self.rows.iter().take(ROWS_SHOWN_MAX).enumerate() {
             let before = if place == 0 { " rows" } else { "," };
-            write!(f, "{before} {start} to {}", end.saturating_sub(1))?;
+            match end {
+                Some(end) => write!(f, "{before} {start} to {}", end.saturating_sub(1))?,
+                None => write!(f, "{before} {start} and on")?,
+            }
         }
         if self.rows.len() > ROWS_SHOWN_MAX {
             write!(f, " and others")?;

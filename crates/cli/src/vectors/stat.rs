@@ -11,7 +11,7 @@ use crate::evec;
 use crate::output::{Exit, Report};
 use crate::progress::Progress;
 use crate::source::Source;
-use crate::text::{Grid, Shown, count, plural, size};
+use crate::text::{Grid, Shown, count, cut, plural, size};
 
 /// The arrays that are looked at.
 const VECTORS: &str = "vectors";
@@ -72,23 +72,38 @@ fn of_keep(path: &Path, source: Source) -> Result<Stat, Error> {
     let keep = |source| Error::Keep { path: path.to_owned(), source };
     let limits = Limits::for_file_len(source.len());
     let reader = Reader::open(source, limits).map_err(keep)?;
-    let found = list(&reader);
+    let found = list(&reader).map_err(keep)?;
     let named = |name: &str| found.arrays.iter().find(|array| array.head.name == name);
     let Some(vectors) = named(VECTORS) else {
         return Err(Error::NoVectors { path: path.to_owned(), faults: found.faults });
     };
     if vectors.head.layout != OwnedLayout::Primitive(Primitive::F32) {
-        let layout = vectors.head.layout.to_string();
+        let layout = cut(&vectors.head.layout.to_string()).into_owned();
         return Err(Error::NotF32 { path: path.to_owned(), layout });
     }
     let rows = vectors.rows();
     let mut warnings = found.faults.clone();
     let bits = named(DELETED).and_then(|array| array.values.as_ref().map(|values| (array, values)));
+    let mut is_live_known = true;
     let bits = match bits {
+        None if named(DELETED).is_some() => {
+            warnings.push(format!(
+                "all of array {DELETED} is lost: which vectors are deleted isn't known, and all of them are counted in"
+            ));
+            is_live_known = false;
+            None
+        }
         None => None,
         Some((array, values)) => {
             if values.decoded_len() != rows.div_ceil(8) || array.row_len != 1 {
                 warnings.push(format!("array {DELETED} is not a bit for each of {rows} rows"));
+                is_live_known = false;
+                None
+            } else if array.is_lossy() {
+                warnings.push(format!(
+                    "parts of array {DELETED} are lost: which vectors are deleted isn't known, and all of them are counted in"
+                ));
+                is_live_known = false;
                 None
             } else {
                 Some(reader.read(values).map_err(keep)?.into_owned())
@@ -98,8 +113,14 @@ fn of_keep(path: &Path, source: Source) -> Result<Stat, Error> {
     if vectors.values.is_none() {
         warnings.push(format!("all values of array {VECTORS} are lost"));
     }
-    let lost = vectors.lost_rows();
-    let norms = norms(&reader, vectors, bits.as_deref(), &lost).map_err(keep)?;
+    if vectors.is_end_lost {
+        warnings.push(format!("rows behind the end of array {VECTORS} are lost, nobody knows how many"));
+    }
+    let lost = vectors.lost(&reader).map_err(keep)?;
+    let mut norms = norms(&reader, vectors, bits.as_deref(), &lost).map_err(keep)?;
+    if !is_live_known {
+        norms.live = None;
+    }
     let deleted = bits.map(|bits| (0..rows).filter(|row| is_set(&bits, *row)).count() as u64);
     Ok(Stat {
         name: path.display().to_string(),
@@ -107,7 +128,7 @@ fn of_keep(path: &Path, source: Source) -> Result<Stat, Error> {
         rows,
         dimensions: vectors.head.width,
         deleted,
-        lost: lost.iter().map(|range| range.end - range.start).sum(),
+        lost: vectors.lost_rows,
         bytes: vectors.bytes(),
         norms,
         warnings,
@@ -180,8 +201,8 @@ impl fmt::Display for Stat {
         if self.lost > 0 {
             line("lost", count(self.lost));
         }
-        let Norms { live, norm_min, norm_mean, norm_max, non_finite, zero } = &self.norms;
-        line("live", count(*live));
+        let Norms { live, norm_min, norm_mean, norm_max, non_finite, zero, .. } = &self.norms;
+        line("live", live.map_or_else(|| "not known".to_owned(), count));
         if let (Some(min), Some(mean), Some(max)) = (norm_min, norm_mean, norm_max) {
             line("norm", format!("{min:.6} to {max:.6}, mean {mean:.6}"));
         }

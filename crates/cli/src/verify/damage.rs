@@ -115,6 +115,11 @@ impl Damage {
         Self::new("generation", None, with_causes(error))
     }
 
+    /// A generation whose container is none.
+    pub(super) fn of_one_generation(generation: u64, error: &storage::Error) -> Self {
+        Self::new(&format!("generation {generation}"), None, with_causes(error))
+    }
+
     /// Says what it is a part of.
     pub(super) fn within(self, outer: &str) -> Self {
         Self { what: format!("{outer}: {}", self.what), ..self }

@@ -99,18 +99,23 @@ pub(crate) fn structure<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<St
 
 /// Checks heads, lengths and lost ranges of arrays, and the metadata of a converted snapshot.
 fn check_arrays<R: ReadAt>(path: &Path, reader: &Reader<R>, structure: &mut Structure) -> Result<(), Error> {
-    let found = arrays::list(reader);
+    let found = arrays::list(reader).map_err(|source| Error::Keep { path: path.to_owned(), source })?;
     structure.damage.extend(found.faults.iter().map(|fault| Damage::of_array(fault)));
     for array in &found.arrays {
         let name = &array.head.name;
-        let lost: u64 = array.lost_rows().iter().map(|range| range.end - range.start).sum();
-        if array.values.is_none() {
-            structure.warnings.push(format!("array {name}: its values were lost before"));
-        } else if lost > 0 {
-            structure
-                .warnings
-                .push(format!("array {name}: {lost} of {} rows were lost before", array.rows()));
-        }
+        let warning = match (array.lost_rows, array.is_end_lost) {
+            _ if array.values.is_none() => "its values were lost before".to_owned(),
+            (0, false) => continue,
+            (0, true) => "rows behind its end were lost before, nobody knows how many".to_owned(),
+            (lost, false) => format!("{lost} of {} rows were lost before", array.rows()),
+            (lost, true) => {
+                let rows = array.rows();
+                format!(
+                    "{lost} of {rows} rows were lost before, and those behind them, nobody knows how many"
+                )
+            }
+        };
+        structure.warnings.push(format!("array {name}: {warning}"));
     }
     match read_metadata(reader) {
         Ok(_) => Ok(()),

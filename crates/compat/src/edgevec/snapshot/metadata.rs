@@ -105,7 +105,7 @@ pub(super) fn read<'a>(
     }
     let mut entries = match u8::from_le_bytes(field(header, FORMAT_AT)) {
         1 => postcard(payload, payload_at, limits, warnings)?,
-        2 => json(payload, payload_at)?,
+        2 => json(payload, payload_at, limits)?,
         other => {
             let (offset, expected) = (at(FORMAT_AT), "1 (postcard) or 2 (JSON)");
             return Err(Error::Unknown {
@@ -137,7 +137,27 @@ pub(super) fn elements_max(limits: &Limits) -> u64 {
     ELEMENTS_MIN.max(limits.decoded_max / ELEMENT_SIZE_MAX)
 }
 
-fn json(payload: &[u8], payload_at: usize) -> Result<Vec<Entry<'static>>, Error> {
+/// What JSON separates: as many keys, values and strings as there are, and the lists and objects around them.
+fn json_elements(payload: &[u8]) -> u64 {
+    let (mut count, mut is_in_string, mut is_escaped) = (0, false, false);
+    for byte in payload {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_in_string,
+            b'"' => is_in_string = !is_in_string,
+            b',' | b'{' | b'[' if !is_in_string => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
+fn json(payload: &[u8], payload_at: usize, limits: &Limits) -> Result<Vec<Entry<'static>>, Error> {
+    // The maps that it is read into take more than a list does.
+    let (needs, allowed) = (json_elements(payload), ELEMENTS_MIN.max(elements_max(limits) / 2));
+    if needs > allowed {
+        return Err(Error::Limit { what: "elements of metadata", needs, allowed });
+    }
     let parsed: Json = serde_json::from_slice(payload)
         .map_err(|source| Error::MetadataJson { offset: payload_at as u64, source })?;
     let entry = |vector, (key, value): (String, JsonValue)| Entry {

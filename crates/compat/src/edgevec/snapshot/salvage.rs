@@ -9,6 +9,8 @@ use crate::error::Error;
 
 /// Bytes of a node of the graph.
 const NODE_LEN: u64 = 16;
+/// What metadata begin with.
+const MAGIC: &[u8] = b"META";
 
 /// What is left of a damaged snapshot.
 #[derive(Debug)]
@@ -82,7 +84,7 @@ impl<'a> Snapshot<'a> {
             Err(error) => return Err(error),
         };
         let mut losses = Vec::new();
-        let Some(header) = header(bytes, &mut losses) else { return Err(error) };
+        let Some(header) = header(bytes, limits, &mut losses) else { return Err(error) };
         header.check()?;
         let data = bytes.get(Header::LEN..).unwrap_or_default();
         let is_unverified = header.data_crc != crc32(data);
@@ -107,7 +109,7 @@ impl<'a> Snapshot<'a> {
 }
 
 /// The header, put right where that is possible.
-fn header(bytes: &[u8], losses: &mut Vec<Loss>) -> Option<Header> {
+fn header(bytes: &[u8], limits: &Limits, losses: &mut Vec<Loss>) -> Option<Header> {
     let first = bytes.first_chunk()?;
     match Header::read(bytes) {
         Err(Error::Checksum { expected, found, .. }) => {
@@ -116,7 +118,7 @@ fn header(bytes: &[u8], losses: &mut Vec<Loss>) -> Option<Header> {
                 return Some(header);
             }
             losses.push(Loss::Header { expected, found });
-            fitting(bytes, Header::decode(first))
+            fitting(bytes, Header::decode(first), limits, losses)
         }
         // The magic may be what is damaged.
         Err(Error::NotThisFormat { .. }) => {
@@ -129,29 +131,66 @@ fn header(bytes: &[u8], losses: &mut Vec<Loss>) -> Option<Header> {
 }
 
 /// Takes from a header whose checksum is wrong what the nodes confirm: two of count, dimensions and offset
-/// say what the third is.
-fn fitting(bytes: &[u8], header: Header) -> Option<Header> {
+/// say what the third is. Where the bitmap begins is believed if what has to stand behind it does.
+fn fitting(bytes: &[u8], header: Header, limits: &Limits, losses: &mut Vec<Loss>) -> Option<Header> {
     let (count, dimensions) = (header.vector_count, u64::from(header.dimensions));
     let numbers = header.index_offset.checked_sub(Header::LEN as u64).map(|len| len / 4);
     let other = |divisor: u64| numbers.filter(|_| divisor > 0).map(|numbers| numbers / divisor);
     let candidates = [Some((count, dimensions)), other(dimensions).map(|count| (count, dimensions)), {
         other(count).map(|dimensions| (count, dimensions))
     }];
-    let (vector_count, dimensions, index_offset) =
-        candidates.into_iter().flatten().find_map(|(count, dimensions)| {
-            Some((count, u32::try_from(dimensions).ok()?, confirmed(bytes, count, dimensions)?))
-        })?;
-    let mut header = Header { major: 0, vector_count, dimensions, index_offset, ..header };
+    let fitting: Vec<Header> = (candidates.into_iter().flatten())
+        .filter_map(|(count, dimensions)| {
+            let index_offset = confirmed(bytes, count, dimensions)?;
+            let dimensions = u32::try_from(dimensions).ok()?;
+            Some(Header { vector_count: count, dimensions, index_offset, ..header })
+        })
+        .collect();
+    let bitmap = |header: &Header| confirmed_bitmap(bytes, header, limits);
+    let chosen = fitting.iter().find(|header| bitmap(header).is_some()).or(fitting.first())?;
+    let mut header = Header { major: 0, ..*chosen };
     header.minor = header.minor.clamp(1, 4);
     header.flags &= Header::HAS_METADATA;
-    let graph_end = index_offset + NODE_LEN * vector_count;
-    if !(graph_end..=bytes.len() as u64).contains(&header.metadata_offset) {
+    if let Some((offset, has_metadata)) = bitmap(&header) {
+        header.metadata_offset = offset;
+        // One that is said to be there and isn't is lost, and said to be when it is read.
+        header.flags |= if has_metadata { Header::HAS_METADATA } else { 0 };
+    } else {
+        let (found, least, most) = (header.metadata_offset, graph_end(&header), bytes.len() as u64);
+        let (what, offset) = ("the offset of the bitmap", Header::METADATA_AT);
+        losses.push(Loss::Metadata { cause: Error::Offset { what, offset, found, least, most } });
         (header.metadata_offset, header.flags) = (0, 0);
     }
     Some(header)
 }
 
-/// Where the graph begins, if the first and the last node stand there.
+/// The least that the bitmap may begin at.
+fn graph_end(header: &Header) -> u64 {
+    header.index_offset.saturating_add(NODE_LEN.saturating_mul(header.vector_count))
+}
+
+/// Where the bitmap begins, and whether metadata stand behind it: where the header says if metadata or the end of the file
+/// come right behind it, else before metadata whose checksum holds and with which the file ends.
+fn confirmed_bitmap(bytes: &[u8], header: &Header, limits: &Limits) -> Option<(u64, bool)> {
+    let bitmap_len = header.vector_count.div_ceil(8);
+    let least = graph_end(header);
+    let told = header.metadata_offset;
+    let end = told.checked_add(bitmap_len).and_then(|end| usize::try_from(end).ok());
+    let behind = end.and_then(|end| bytes.get(end..));
+    if let Some(behind) = behind.filter(|_| told >= least)
+        && (behind.is_empty() || behind.starts_with(MAGIC))
+    {
+        return Some((told, !behind.is_empty()));
+    }
+    let searched = bytes.get(usize::try_from(least).ok()?..)?;
+    let place = searched.windows(MAGIC.len()).rposition(|window| window == MAGIC)?;
+    let offset = (least + place as u64).checked_sub(bitmap_len).filter(|offset| *offset >= least)?;
+    let start = bytes.len() - searched.len() + place;
+    let (_, end) = metadata::read(bytes, start, limits, &mut Vec::new()).ok()?;
+    (end == bytes.len()).then_some((offset, true))
+}
+
+/// Where the graph begins, if the first and the last node stand there, and behind the last one not the next.
 fn confirmed(bytes: &[u8], count: u64, dimensions: u64) -> Option<u64> {
     let index_offset = count.checked_mul(dimensions)?.checked_mul(4)?.checked_add(Header::LEN as u64)?;
     let last = index_offset.checked_add(count.checked_sub(1)?.checked_mul(NODE_LEN)?)?;
@@ -160,7 +199,8 @@ fn confirmed(bytes: &[u8], count: u64, dimensions: u64) -> Option<u64> {
         let node = bytes.get(at..at.checked_add(usize::try_from(NODE_LEN).ok()?)?)?;
         Some(u64::from_le_bytes(field(node, 0)))
     };
-    (id(index_offset)? == 1 && id(last)? == count).then_some(index_offset)
+    let is_last = id(last.checked_add(NODE_LEN)?) != count.checked_add(1);
+    (id(index_offset)? == 1 && id(last)? == count && is_last).then_some(index_offset)
 }
 
 /// Takes all rows that are whole, and what is behind them if all of them are. Returns where everything ends.

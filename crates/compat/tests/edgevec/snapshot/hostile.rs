@@ -111,3 +111,24 @@ fn deep_json_is_refused() {
     let bytes = Evec::new(1).metadata(2, json.as_bytes()).build();
     assert!(matches!(read(&bytes), Err(Error::MetadataJson { .. })));
 }
+
+/// Strings of a list took 19 times their length in JSON, since only postcard was counted.
+#[test]
+fn elements_of_json_are_counted_before_they_are_built() {
+    let of = |strings: usize| {
+        let list = vec![r#""""#; strings].join(",");
+        format!(r#"{{"data":{{"1":{{"k":{{"type":"string_array","value":[{list}]}}}}}}}}"#)
+    };
+    let bytes = Evec::new(1).metadata(2, of((1 << 18) - 5).as_bytes()).build();
+    let mut limits = Limits::default();
+    limits.decoded_max = bytes.len() as u64;
+    assert_eq!(Snapshot::read(&bytes, &limits).unwrap().metadata.unwrap().len(), 1);
+    let bytes = Evec::new(1).metadata(2, of((1 << 18) - 4).as_bytes()).build();
+    limits.decoded_max = bytes.len() as u64;
+    let error = Snapshot::read(&bytes, &limits).err().unwrap();
+    assert!(matches!(error, Error::Limit { needs: 262_145, allowed: 262_144, .. }), "{error}");
+    // What stands in a string separates nothing.
+    let text = r#"{"data":{"1":{"k":{"type":"string","value":"\",\\{"}}}}"#;
+    let bytes = Evec::new(1).metadata(2, text.as_bytes()).build();
+    assert!(read(&bytes).is_ok());
+}

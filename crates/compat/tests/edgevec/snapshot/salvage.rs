@@ -154,3 +154,57 @@ fn a_graph_offset_that_is_wrong_costs_what_is_behind_the_rows() {
     check_rows(&snapshot, &read(FULL).unwrap());
     assert!(matches!(losses[..], [Loss::Graph, Loss::Deleted, Loss::Metadata { .. }]), "{losses:?}");
 }
+
+/// Two bits of the offset of the bitmap were wrong, and bytes of the graph were taken for the bitmap: live rows
+/// were deleted and deleted ones came back.
+#[test]
+fn two_wrong_bits_of_a_header_never_make_other_rows_deleted() {
+    let whole = read(FULL).unwrap();
+    for bytes in [FULL, HEADER] {
+        let whole = read(bytes).unwrap();
+        for first in 32..352 {
+            // Bits 44 to 47 of the bytes are the checksum; versions and flags are looked at below.
+            for second in [first + 1, first + 9, 130 + first % 70, 192 + first % 40] {
+                let mut damaged = bytes.to_vec();
+                for bit in [first, second] {
+                    damaged[bit / 8] ^= 1 << (bit % 8);
+                }
+                let Ok(Salvaged { snapshot, losses }) =
+                    Snapshot::salvage(&damaged, &Limits::for_file_len(bytes.len() as u64))
+                else {
+                    continue;
+                };
+                let case = format!("bits {first} and {second}: {losses:?}");
+                if first == second {
+                    continue;
+                }
+                assert!(!losses.is_empty(), "{case}");
+                check_rows(&snapshot, &whole);
+                let lost = |is: fn(&Loss) -> bool| losses.iter().any(is);
+                let is_deleted_lost = lost(|loss| matches!(loss, Loss::Deleted));
+                let has_version = first >= 48 && second >= 48;
+                assert!(!has_version || is_deleted_lost || snapshot.deleted() == whole.deleted(), "{case}");
+                let is_metadata_lost = lost(|loss| matches!(loss, Loss::Metadata { .. }));
+                assert!(snapshot.metadata == whole.metadata || is_metadata_lost, "{case}");
+            }
+        }
+    }
+    // The offset alone, and the flag with it: the metadata are found by their own checksum.
+    for more in [24..32, 6..7] {
+        let mut damaged = FULL.to_vec();
+        damaged[32..36].fill(0xff);
+        damaged[more.clone()].fill(0);
+        let Salvaged { snapshot, losses } = salvage(&damaged);
+        assert!(matches!(losses[..], [Loss::Header { .. }]), "{more:?}: {losses:?}");
+        assert_eq!((snapshot.deleted(), &snapshot.metadata), (whole.deleted(), &whole.metadata));
+    }
+    // Without metadata that hold nothing says where the bitmap begins, and the nodes say what is deleted.
+    let mut damaged = FULL.to_vec();
+    damaged[24..32].fill(0xff);
+    let last = damaged.len() - 1;
+    damaged[last] ^= 1;
+    let Salvaged { snapshot, losses } = salvage(&damaged);
+    assert!(losses.iter().any(|loss| matches!(loss, Loss::Bitmap)), "{losses:?}");
+    assert!(losses.iter().any(|loss| matches!(loss, Loss::Metadata { .. })), "{losses:?}");
+    assert_eq!(snapshot.deleted(), whole.deleted());
+}
