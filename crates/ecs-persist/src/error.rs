@@ -160,6 +160,83 @@ pub enum Error {
         /// What is allowed.
         allowed: u64,
     },
+
+    /// A JSON world breaks a rule.
+    #[cfg(feature = "json")]
+    #[error("{path}: line {line}, column {column}: {problem}")]
+    Json {
+        /// Where in the document, such as `$.entities[3].components.health`.
+        path: String,
+        /// The line, from 1.
+        line: u64,
+        /// The character in the line, from 1.
+        column: u64,
+        /// What is wrong there.
+        #[source]
+        problem: Box<crate::json::JsonProblem>,
+    },
+
+    /// The file holds several worlds and the caller didn't choose one.
+    #[error("the file holds several worlds: {names:?}; choose one with ReadOptions::world")]
+    SeveralWorlds {
+        /// Their names.
+        names: Vec<String>,
+    },
+
+    /// Another registered format has the name.
+    #[error("a format named {name} is registered already; give this one another name, or call replace")]
+    DuplicateFormat {
+        /// The name.
+        name: String,
+    },
+
+    /// No registered format has the name, or knows the first bytes of a file.
+    #[error("no registered format is {asked}; registered are [{known}]")]
+    UnknownFormat {
+        /// The name, or the first bytes.
+        asked: String,
+        /// The names of the registered formats.
+        known: String,
+    },
+
+    /// A file is of a version that its format doesn't read.
+    #[error(
+        "the file is version {found} of the format {format}, this build writes version {newest} and doesn't read that one; update the program"
+    )]
+    NewerFormat {
+        /// The name of the format.
+        format: String,
+        /// The version of the file.
+        found: u32,
+        /// The version that this build writes.
+        newest: u32,
+    },
+
+    /// A stream can't be read.
+    #[error("the world can't be read")]
+    Read {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// A stream can't be written.
+    #[error("the world can't be written")]
+    Write {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// A format that a program added failed.
+    #[error("the format {format} failed")]
+    Custom {
+        /// The name of the format.
+        format: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 impl Error {
@@ -170,7 +247,11 @@ impl Error {
             Self::Value { source, .. } => source.kind(),
             Self::Invalid { .. } => Kind::Damaged,
             Self::NoWorld { .. } => Kind::NotFound,
-            Self::NewerComponent { .. } | Self::NewerSection { .. } => Kind::Newer,
+            #[cfg(feature = "json")]
+            Self::Json { problem, .. } => problem.kind(),
+            Self::Read { .. } | Self::Write { .. } => Kind::Io,
+            Self::Custom { .. } => Kind::Damaged,
+            Self::NewerFormat { .. } | Self::NewerComponent { .. } | Self::NewerSection { .. } => Kind::Newer,
             Self::Limit { .. } => Kind::Limit,
             Self::UnknownComponent { .. }
             | Self::KeptOtherwise { .. }
@@ -179,6 +260,9 @@ impl Error {
             | Self::BadName { .. }
             | Self::WouldLeaveOut { .. }
             | Self::Dangling { .. }
+            | Self::SeveralWorlds { .. }
+            | Self::DuplicateFormat { .. }
+            | Self::UnknownFormat { .. }
             | Self::DuplicateType { .. } => Kind::Misuse,
         }
     }

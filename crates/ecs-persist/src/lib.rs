@@ -28,6 +28,9 @@ mod decode;
 mod doc;
 mod encode;
 mod error;
+mod format;
+#[cfg(feature = "json")]
+mod json;
 mod lengths;
 mod meta;
 mod persist;
@@ -41,6 +44,9 @@ pub use decode::{WorldEntry, list_worlds};
 pub use doc::{Column, ColumnData, NONE, Table, WorldDoc};
 pub use encode::{EncodeOptions, encode_worlds};
 pub use error::Error;
+pub use format::{Columnar, FIRST_BYTES_MAX, PersistenceManager, ReadOptions, WorldFormat, WriteOptions};
+#[cfg(feature = "json")]
+pub use json::{Json, JsonProblem};
 pub use lengths::Lengths;
 pub use meta::WorldMeta;
 pub use persist::{Persist, PersistRelationship};

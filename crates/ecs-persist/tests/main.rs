@@ -7,8 +7,13 @@
 
 mod corpus;
 mod damage;
+mod formats;
 mod golden;
 mod hostile;
+#[cfg(feature = "json")]
+mod json;
+#[cfg(feature = "json")]
+mod json_values;
 mod parts;
 mod round_trip;
 mod support;
