@@ -28,11 +28,7 @@ fn saved(plan: &Plan, dir: &Path, vectors: Vectors) -> Result<Case> {
     vectors.save(&OsFiles, &path)?;
     let mut same = Vec::new();
     read(&OsFiles, &path, u64::MAX, &mut same)?;
-    let case = super::case(plan);
-    // The limit is that of the common case: a tenth of it has no time to hide the checksums behind the disk, and ten times as much
-    // is a matter of how the system writes back, for both sides.
-    let case = if plan.amount == 100_000 { case.limit(0.8) } else { case };
-    let case = case.ours(move |watch| {
+    let case = super::case(plan).limit(0.8).ours(move |watch| {
         // The directory is there as long as the case.
         let _ = scratch.path();
         if !watch.is_counting() {

@@ -22,7 +22,7 @@ fn commit(files: &dyn Files, number: u64) {
     writer.array("number", &[number]).unwrap();
     let options = SectionOptions::new(keepstone_format::Codec::None);
     let mut words_out = writer.stream_compressed::<u64>("words", 1, options).unwrap();
-    words_out.append(&words(number, 170)).unwrap();
+    words_out.append(&words(number, 330)).unwrap();
     words_out.finish().unwrap();
     writer.commit().unwrap();
 }
@@ -34,7 +34,7 @@ fn number(disk: &SimFiles) -> Result<u64, String> {
         Err(error) => return Err(error.to_string()),
     };
     let number = snapshot.view::<u64>("number").map_err(|e| e.to_string())?[0];
-    if snapshot.view::<u64>("words").map_err(|e| e.to_string())? != words(number, 170) {
+    if snapshot.view::<u64>("words").map_err(|e| e.to_string())? != words(number, 330) {
         return Err(format!("the arrays of snapshot {number} are of two"));
     }
     Ok(number)
@@ -71,7 +71,7 @@ fn sweep_commits(before: u64, wrap: impl FnOnce(Arc<dyn Files>) -> Arc<dyn Files
 fn a_crash_leaves_the_old_snapshot_or_the_new_one() {
     for before in [0, 5] {
         let swept = sweep_commits(before, |files| files).unwrap_or_else(|e| panic!("{e}"));
-        assert!(swept.states_checked > 60 && swept.is_exhaustive(), "{swept}");
+        assert!(swept.states_checked > 100 && swept.is_exhaustive(), "{swept}");
     }
 }
 
