@@ -4,6 +4,7 @@ mod map;
 mod reader;
 mod skip;
 mod slot;
+mod value;
 mod variant;
 
 use std::marker::PhantomData;
@@ -13,11 +14,13 @@ use serde::Deserialize;
 use crate::decode::access::part;
 use crate::decode::reader::Reader;
 use crate::decode::slot::Slot;
-use crate::entity::{EntityType, Resolve};
+use crate::entities::{EntityType, Resolve};
 use crate::error::{Error, Problem};
+use crate::fault::Fault;
 use crate::options::Options;
 use crate::plan::{BackTable, Plan};
 use crate::shape::Shape;
+use crate::value::Value;
 
 /// Reads the rows of a column one after the other.
 ///
@@ -56,6 +59,8 @@ pub struct Decoder<'a> {
     depth_max: u32,
     empties: u64,
     empties_max: u64,
+    /// As many may be in one dynamic value.
+    value_empties_max: u64,
     shape: &'a Shape,
     /// Bytes behind the current row.
     data: &'a [u8],
@@ -83,6 +88,7 @@ impl<'a> Decoder<'a> {
             depth_max: options.depth(),
             empties: 0,
             empties_max: options.elements(data.len(), targets.len(), 0),
+            value_empties_max: options.elements_of_value(),
             shape,
             data,
             len: data.len(),
@@ -97,6 +103,30 @@ impl<'a> Decoder<'a> {
     /// `Error::Decode` if the row breaks a rule of the format or a limit, or isn't what `T` reads. The decoder is of no more use then.
     #[inline]
     pub fn row<T: Deserialize<'a>>(&mut self, len: u32) -> Result<T, Error> {
+        self.next(len, u64::MAX, |slot| part(slot, PhantomData::<T>))
+    }
+
+    /// Reads the next row, which takes `len` bytes, by its shape alone. References stay the ordinals they are: no `resolve`
+    /// is needed or asked.
+    ///
+    /// The value takes 32 to 150 bytes for each byte of a row of small numbers: whoever reads what may be hostile has to check `len`
+    /// first. A row may have `elements_max / 16` elements without bytes.
+    ///
+    /// # Errors
+    ///
+    /// `Error::Decode` if the row breaks a rule of the format or a limit. The decoder is of no more use then.
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general over lifetimes")]
+    pub fn value(&mut self, len: u32) -> Result<Value<'a>, Error> {
+        self.next(len, self.value_empties_max, |slot| slot.value())
+    }
+
+    #[inline(always)]
+    fn next<R>(
+        &mut self,
+        len: u32,
+        empties_max: u64,
+        read: impl FnOnce(Slot<'_, '_, 'a>) -> Result<R, Fault>,
+    ) -> Result<R, Error> {
         let split = usize::try_from(len).ok().and_then(|len| self.data.split_at_checked(len));
         let Some((row, data)) = split else { return Err(self.failed(Problem::Truncated.into())) };
         self.data = data;
@@ -110,10 +140,10 @@ impl<'a> Decoder<'a> {
             human_readable: self.human_readable,
             depth_max: self.depth_max,
             depth_left: self.depth_max,
+            empties_max: self.empties_max.min(self.empties.saturating_add(empties_max)),
             empties: &mut self.empties,
-            empties_max: self.empties_max,
         };
-        let value = part(Slot { reader: &mut reader, node: &self.plan.root }, PhantomData::<T>);
+        let value = read(Slot { reader: &mut reader, node: &self.plan.root });
         (self.rest, self.targets) = (reader.rest, reader.targets);
         match value {
             Ok(_) if !self.rest.is_empty() => Err(self.trailing()),
@@ -150,10 +180,15 @@ impl<'a> Decoder<'a> {
     }
 
     #[cold]
-    fn failed(&self, fault: crate::fault::Fault) -> Error {
+    fn failed(&self, fault: Fault) -> Error {
         let (problem, path) = fault.into_place(self.shape.root_name());
         let left = self.data.len() + self.rest.len();
         let offset = u64::try_from(self.len.saturating_sub(left)).unwrap_or(u64::MAX);
         Error::Decode { row: self.row, offset, path, problem }
     }
+}
+
+/// Whether `D` is this decoder's deserializer.
+pub(crate) fn is_slot<D>() -> bool {
+    typeid::of::<D>() == typeid::of::<Slot<'_, '_, '_>>()
 }

@@ -1,6 +1,8 @@
+mod batches;
 mod compound;
 mod extend;
 mod gather;
+mod learn;
 mod map;
 mod serializer;
 mod writer;
@@ -10,19 +12,24 @@ use serde::de::IgnoredAny;
 
 use crate::decode::Decoder;
 use crate::encode::extend::extends;
+use crate::encode::learn::Knowledge;
+use crate::encode::serializer::Slot;
 use crate::encode::writer::{Sink, Writer};
-use crate::entity::{Entities, EntityType};
+use crate::entities::Entities;
 use crate::error::{Error, Problem};
 use crate::options::Options;
-use crate::plan::{BackTable, Plan};
-use crate::record::Recorder;
+use crate::plan::Plan;
 use crate::shape::Shape;
+
+pub use crate::encode::batches::{Batches, encode_learned};
+pub use crate::encode::learn::{Learned, Learner};
 
 /// Rows that may add to the plan one by one; after that the shape of all rows is learnt at once.
 const MISSES_MAX: u32 = 128;
 
-/// Times that the rows may be written again from the first.
-const RESTARTS_MAX: u32 = 4;
+/// Rows that may be written again from the first because a later one changed the shape of all: more are worth learning the
+/// shape of all rows first.
+const REWRITTEN_MAX: usize = 64;
 
 /// A column of encoded rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +42,17 @@ pub struct Rows {
     pub lens: Vec<u32>,
     /// The ordinal of each entity reference, in the order in which the rows are written.
     pub targets: Vec<u32>,
+    /// Numbers that look like references; none unless [`Options::report_hidden`] asks for them.
+    pub suspects: Option<Suspects>,
+}
+
+/// Numbers in rows which have the bits of a living entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Suspects {
+    /// How many.
+    pub count: u32,
+    /// Index of the first row with one.
+    pub first_row: u32,
 }
 
 /// Encodes rows of one type and finds their shape.
@@ -52,55 +70,57 @@ pub fn encode<'t, T: Serialize + 't>(
     entities: Option<&mut dyn Entities>,
     options: &Options,
 ) -> Result<Rows, Error> {
-    let entity = entities.as_deref().map_or_else(EntityType::none, Entities::entity);
-    let mut recorder = Recorder::new(entity, options);
-    let mut sink = Sink::new(entity, entities, options);
-    let (mut shape, mut backs) = (Shape::default(), BackTable::new());
-    let (mut misses, mut restarts, mut complete) = (0, 0, false);
+    let mut knowledge = Knowledge::new(options);
+    knowledge.recorder.recognize(entities.as_deref().map(Entities::entity));
+    let mut sink = Sink::new(entities, options);
+    let mut known = Known::Part;
+    let mut learned = Learned::default();
     sink.lens.reserve(rows.size_hint().0);
     loop {
-        let plan = Plan::new(&shape, &backs);
+        let plan = Plan::new(&learned.shape, &learned.backs);
         let (back, whole) = write_rows(rows.clone(), Writer { plan: &plan, sink }, options)?;
         sink = back;
         if whole {
             break;
         }
         let row = sink.lens.len();
-        if complete {
-            return Err(failed(row, Problem::Unstable));
+        match known {
+            Known::Part => {
+                let value = rows.clone().nth(row);
+                value.map_or(Ok(()), |value| knowledge.add(value, row))?;
+                let restart = row > REWRITTEN_MAX && !extends(&learned.shape, &knowledge.plan.shape);
+                if restart || knowledge.misses > MISSES_MAX {
+                    knowledge.learn(rows.clone().skip(row), sink.learning(options), options)?;
+                    known = Known::Most;
+                }
+            }
+            Known::Most => {
+                for (row, value) in rows.clone().enumerate() {
+                    knowledge.recorder.row(value).map_err(|problem| failed(row, problem))?;
+                }
+                known = Known::All;
+            }
+            Known::All => return Err(failed(row, Problem::Unstable)),
         }
-        record(&mut recorder, rows.clone().skip(row).take(1), row)?;
-        let unshaped = |problem| Error::Unshaped { problem };
-        let mut next = recorder.shape().map_err(unshaped)?;
-        misses += 1;
-        restarts += u32::from(!extends(&shape, &next.0));
-        if misses > MISSES_MAX || restarts > RESTARTS_MAX {
-            record(&mut recorder, rows.clone().skip(row + 1), row + 1)?;
-            next = recorder.shape().map_err(unshaped)?;
-            complete = true;
-        }
-        if !extends(&shape, &next.0) {
+        let next = if known == Known::Part { knowledge.plan.clone() } else { knowledge.learned()? };
+        if !extends(&learned.shape, &next.shape) {
             sink.clear();
         }
-        (shape, backs) = next;
+        learned = next;
     }
-    if u32::try_from(sink.lens.len()).is_err() {
-        return Err(failed(sink.lens.len(), Problem::Rows));
-    }
-    let rows = Rows { shape, data: sink.out, lens: sink.lens, targets: sink.targets };
+    let rows = sink.into_rows(learned.shape)?;
     debug_assert!(reads_back(&rows, options), "what was encoded has to decode");
     Ok(rows)
 }
 
-fn record<'t, T: Serialize + 't>(
-    recorder: &mut Recorder,
-    rows: impl Iterator<Item = &'t T>,
-    first: usize,
-) -> Result<(), Error> {
-    for (row, value) in (first..).zip(rows) {
-        recorder.row(value).map_err(|problem| failed(row, problem))?;
-    }
-    Ok(())
+/// Which rows the shape is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// Those that added something when they were met.
+    Part,
+    /// All, but for what rows that fitted an earlier plan say about the order of fields.
+    Most,
+    All,
 }
 
 /// Writes the rows that the sink lacks; false if one of them doesn't fit the plan.
@@ -110,7 +130,7 @@ fn write_rows<'t, 'e, T: Serialize + 't>(
     options: &Options,
 ) -> Result<(Sink<'e>, bool), Error> {
     let root = &writer.plan.root;
-    let first = writer.sink.lens.len();
+    let (before, first) = (writer.sink.before.rows, writer.sink.lens.len());
     for (row, value) in (first..).zip(rows.skip(first)) {
         let start = writer.sink.mark();
         if let Err(fault) = writer.value(value, root) {
@@ -118,12 +138,11 @@ fn write_rows<'t, 'e, T: Serialize + 't>(
                 writer.sink.rewind(start);
                 return Ok((writer.sink, false));
             };
-            return Err(failed(row, problem));
+            return Err(failed(before.saturating_add(row), problem));
         }
-        writer
-            .sink
-            .close(start, options)
-            .map_err(|fault| failed(row, fault.into_problem().unwrap_or(Problem::Rows)))?;
+        writer.sink.close(start, options).map_err(|fault| {
+            failed(before.saturating_add(row), fault.into_problem().unwrap_or(Problem::Rows))
+        })?;
     }
     Ok((writer.sink, true))
 }
@@ -137,4 +156,9 @@ fn reads_back(rows: &Rows, options: &Options) -> bool {
     let all = rows.lens.iter().try_for_each(|len| decoder.row::<IgnoredAny>(*len).map(drop));
     all.and_then(|()| decoder.finish()).is_ok()
         && Shape::decode(&rows.shape.encode()).as_ref() == Ok(&rows.shape)
+}
+
+/// Whether `S` is this encoder's serializer.
+pub(crate) fn is_slot<S>() -> bool {
+    typeid::of::<S>() == typeid::of::<Slot<'_, '_, '_>>()
 }

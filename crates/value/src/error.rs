@@ -106,6 +106,9 @@ pub enum Problem {
     /// A value gave other fields or variants each time it was serialized.
     #[error("the value serializes differently each time")]
     Unstable,
+    /// A row has something that none of the rows had from which the shape was learnt.
+    #[error("the row doesn't fit the shape that was learnt; learn from all rows first")]
+    Unlearned,
     /// The row ends inside its value.
     #[error("the row ends inside its value")]
     Truncated,
@@ -181,6 +184,7 @@ impl Problem {
             | Self::Unpaired
             | Self::EntityForm
             | Self::Unstable
+            | Self::Unlearned
             | Self::Unresolved
             | Self::NotReference
             | Self::Leftover { .. } => Kind::Misuse,

@@ -53,21 +53,24 @@
 
 mod decode;
 mod encode;
-mod entity;
+mod entities;
+pub mod entity;
 mod error;
 mod fault;
 mod options;
 mod plan;
 mod record;
-mod shape;
+pub mod shape;
+mod value;
 mod wire;
 
 pub use crate::decode::Decoder;
-pub use crate::encode::{Rows, encode};
-pub use crate::entity::{Entities, EntityType, NONE, Resolve};
+pub use crate::encode::{Batches, Learned, Learner, Rows, Suspects, encode, encode_learned};
+pub use crate::entities::{Entities, EntityType, NONE, Resolve};
 pub use crate::error::{Error, Problem, ShapeProblem};
 pub use crate::options::Options;
 pub use crate::shape::Shape;
+pub use crate::value::{Difference, Fields, Struct, Value, Variant};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

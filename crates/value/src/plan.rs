@@ -47,6 +47,40 @@ pub(crate) enum Node {
 #[derive(Debug)]
 pub(crate) struct Union {
     pub(crate) alternatives: Vec<Node>,
+    /// For each code the alternative with it and its selector plus 1, or 0.
+    codes: [u8; CODES],
+}
+
+/// Codes of which a position has one alternative at most: primitives by their number, and these.
+const CODES: usize = 22;
+pub(crate) const OPTION: usize = 19;
+pub(crate) const SEQ: usize = 20;
+pub(crate) const MAP: usize = 21;
+
+impl Union {
+    fn new(alternatives: Vec<Node>) -> Self {
+        let mut codes = [0; CODES];
+        for (place, node) in (1..=u8::MAX).zip(&alternatives) {
+            let code = match node {
+                Node::Prim(prim) => usize::from(*prim as u8),
+                Node::Option(_) => OPTION,
+                Node::Seq(_) => SEQ,
+                Node::Map(_) => MAP,
+                _ => continue,
+            };
+            if let Some(slot) = codes.get_mut(code) {
+                *slot = place;
+            }
+        }
+        Self { alternatives, codes }
+    }
+
+    /// The alternative with this code and its selector.
+    #[inline(always)]
+    pub(crate) fn with_code(&self, code: usize) -> Option<(u8, &Node)> {
+        let selector = self.codes.get(code)?.checked_sub(1)?;
+        Some((selector, self.alternatives.get(usize::from(selector))?))
+    }
 }
 
 #[derive(Debug)]
@@ -296,9 +330,9 @@ impl<'s> Compiler<'s, '_> {
         match position.0.as_slice() {
             [] => Node::Unknown,
             [alternative] => self.alternative(alternative),
-            many => Node::Union(Box::new(Union {
-                alternatives: many.iter().map(|found| self.alternative(found)).collect(),
-            })),
+            many => {
+                Node::Union(Box::new(Union::new(many.iter().map(|found| self.alternative(found)).collect())))
+            }
         }
     }
 

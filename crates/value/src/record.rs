@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::entity::EntityType;
+use crate::entities::EntityType;
 use crate::error::Problem;
 use crate::fault::Fault;
 use crate::options::Options;
@@ -21,6 +21,9 @@ pub(crate) struct Recorder {
     fields: Vec<FieldsRecord>,
     index: HashMap<(u8, &'static str, usize), u32>,
     entity: EntityType,
+    has_entities: bool,
+    /// The bits of the references in the row recorded last.
+    references: Vec<u64>,
     human_readable: bool,
     depth_max: u32,
 }
@@ -94,20 +97,34 @@ impl Payload {
 }
 
 impl Recorder {
-    pub(crate) fn new(entity: EntityType, options: &Options) -> Self {
+    pub(crate) fn new(options: &Options) -> Self {
         Self {
             positions: vec![Vec::new()],
             types: Vec::new(),
             fields: Vec::new(),
             index: HashMap::new(),
-            entity,
+            entity: EntityType::none(),
+            has_entities: false,
+            references: Vec::new(),
             human_readable: options.human_readable,
             depth_max: options.depth(),
         }
     }
 
+    /// Recognizes references to entities of this type from here on, or none.
+    pub(crate) fn recognize(&mut self, entity: Option<EntityType>) {
+        self.has_entities = entity.is_some();
+        self.entity = entity.unwrap_or_else(EntityType::none);
+    }
+
+    /// The bits of the references in the row recorded last.
+    pub(crate) fn references(&self) -> &[u64] {
+        &self.references
+    }
+
     /// Joins the shape of a row.
     pub(crate) fn row<T: Serialize>(&mut self, value: &T) -> Result<(), Problem> {
+        self.references.clear();
         self.value(value, ROOT, 0).map_err(|fault| fault.into_problem().unwrap_or(Problem::Unstable))
     }
 
@@ -255,6 +272,11 @@ impl Recorder {
         }
         payload
     }
+}
+
+/// Whether `S` is the recorder's serializer.
+pub(crate) fn is_slot<S>() -> bool {
+    typeid::of::<S>() == typeid::of::<Slot<'_>>()
 }
 
 fn at<T>(list: &[T], index: u32) -> Option<&T> {

@@ -1,9 +1,13 @@
+//! What a [`Shape`] is made of, to be read and to be put together.
+//!
+//! The parts are those of FORMAT.md, section 4.2, which says what they mean for the bytes of a row.
+
 mod decode;
 mod display;
 mod encode;
 mod walk;
 
-use crate::error::ShapeProblem;
+use crate::error::{Error, ShapeProblem};
 
 /// Alternatives, fields, variants and types of one shape, each: a hostile shape has to be small.
 pub(crate) const COUNT_MAX: usize = 65_535;
@@ -29,23 +33,32 @@ pub struct Shape {
     pub(crate) root: Position,
 }
 
-/// A place where values stand; the alternatives ascend by key.
+/// A place where values stand, with what was seen there; the alternatives ascend by key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub(crate) struct Position(pub(crate) Vec<Alternative>);
+pub struct Position(pub Vec<Alternative>);
 
+/// Something that values of a position are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Alternative {
+pub enum Alternative {
+    /// A primitive.
     Prim(Prim),
+    /// An option of this.
     Option(Position),
+    /// A sequence of this.
     Seq(Position),
+    /// A map with these keys and values.
     Map(Position, Position),
+    /// A tuple or an array.
     Tuple(Vec<Position>),
+    /// The type with this number, see [`Shape::types`].
     Type(u32),
 }
 
+/// What has no parts; the value is its code in a shape's bytes.
+#[expect(missing_docs, reason = "the names are those of Rust")]
 #[repr(u8)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Prim {
+pub enum Prim {
     U8 = 0x01,
     U16,
     U32,
@@ -63,11 +76,13 @@ pub(crate) enum Prim {
     Str,
     Bytes,
     Unit,
+    /// A reference to an entity.
     Reference,
 }
 
 impl Prim {
-    pub(crate) const ALL: [Self; 18] = [
+    /// All of them, ascending.
+    pub const ALL: [Self; 18] = [
         Self::U8,
         Self::U16,
         Self::U32,
@@ -88,7 +103,8 @@ impl Prim {
         Self::Reference,
     ];
 
-    pub(crate) fn name(self) -> &'static str {
+    /// The name that a shape is shown with.
+    pub fn name(self) -> &'static str {
         match self {
             Self::U8 => "u8",
             Self::U16 => "u16",
@@ -118,40 +134,62 @@ pub(crate) const MAP: u8 = 0x22;
 pub(crate) const TUPLE: u8 = 0x23;
 pub(crate) const TYPE: u8 = 0x24;
 
+/// A type with a name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Type {
-    pub(crate) name: String,
-    pub(crate) body: Body,
+pub struct Type {
+    /// Its name in the program, without a path.
+    pub name: String,
+    /// What it is.
+    pub body: Body,
 }
 
+/// What a type is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Body {
+pub enum Body {
+    /// A struct with fields.
     Struct(Vec<Field>),
+    /// A struct of several values without names.
     TupleStruct(Vec<Position>),
+    /// A struct around one value.
     Newtype(Position),
+    /// A struct of nothing.
     Unit,
+    /// An enum; the variants ascend by index, name, kind of the payload and its count.
     Enum(Vec<Variant>),
 }
 
+/// A field of a struct or of a struct variant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Field {
-    pub(crate) name: String,
-    pub(crate) required: bool,
-    pub(crate) position: Position,
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// Whether every value has it; if not, a byte says whether one does.
+    pub required: bool,
+    /// What stands there.
+    pub position: Position,
 }
 
+/// A variant of an enum.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Variant {
-    pub(crate) index: u32,
-    pub(crate) name: String,
-    pub(crate) payload: Payload,
+pub struct Variant {
+    /// Its number in the program's enum.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub payload: Payload,
 }
 
+/// What a variant holds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Payload {
+pub enum Payload {
+    /// Nothing.
     Unit,
+    /// One value.
     Newtype(Position),
+    /// Several values without names.
     Tuple(Vec<Position>),
+    /// Fields.
     Struct(Vec<Field>),
 }
 
@@ -184,8 +222,8 @@ impl Variant {
     }
 }
 
-/// Whether two variants share an index, so that the selector has to be the place in the list.
-pub(crate) fn by_place(variants: &[Variant]) -> bool {
+/// Whether two variants of an enum share an index: rows then name a variant by its place in the list, else by its index.
+pub fn by_place(variants: &[Variant]) -> bool {
     variants.windows(2).any(|pair| matches!(pair, [a, b] if a.index == b.index))
 }
 
@@ -211,6 +249,41 @@ pub(crate) fn type_at(types: &[Type], index: u32) -> Option<&Type> {
 }
 
 impl Shape {
+    /// Puts a shape together.
+    ///
+    /// ```
+    /// use keepstone_value::Shape;
+    /// use keepstone_value::shape::{Alternative, Body, Field, Position, Prim, Type};
+    ///
+    /// let position = Position(vec![Alternative::Prim(Prim::U32)]);
+    /// let field = Field { name: "current".into(), required: true, position };
+    /// let health = Type { name: "Health".into(), body: Body::Struct(vec![field]) };
+    /// let shape = Shape::new(vec![health], Position(vec![Alternative::Type(0)]))?;
+    /// assert_eq!(shape.to_string(), "struct Health { current: u32 }");
+    /// # Ok::<(), keepstone_value::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Error::Shape` if it breaks a rule of the format, or if types are not numbered in the order in which they are met. The offset is
+    /// that in the shape's bytes.
+    pub fn new(types: Vec<Type>, root: Position) -> Result<Self, Error> {
+        let shape = Self { types, root };
+        // What bytes can't say is checked here, all else where bytes are.
+        shape.measure().map_err(|problem| Error::Shape { offset: 0, problem })?;
+        Self::decode(&shape.encode())
+    }
+
+    /// The types that positions name by their number.
+    pub fn types(&self) -> &[Type] {
+        &self.types
+    }
+
+    /// Where the rows stand.
+    pub fn root(&self) -> &Position {
+        &self.root
+    }
+
     /// The name of the type that all rows share, or `value`.
     pub(crate) fn root_name(&self) -> &str {
         match self.root.0.as_slice() {

@@ -25,11 +25,11 @@ impl<'de> Deserialize<'de> for Entity {
 /// Ordinal `n` was saved with bits `1000 - n` and is loaded with bits `n << 40`.
 struct Session;
 
-fn old(ordinal: u32) -> Entity {
+pub(crate) fn old(ordinal: u32) -> Entity {
     Entity(u64::from(1000 - ordinal))
 }
 
-fn new(ordinal: u32) -> Entity {
+pub(crate) fn new(ordinal: u32) -> Entity {
     Entity(u64::from(ordinal) << 40)
 }
 
@@ -53,11 +53,11 @@ impl Resolve for Session {
     }
 }
 
-fn save<T: Serialize>(values: &[T]) -> Rows {
+pub(crate) fn save<T: Serialize>(values: &[T]) -> Rows {
     encode(values.iter(), Some(&mut Session), &Options::default()).unwrap()
 }
 
-fn load<T: DeserializeOwned>(rows: &Rows) -> Result<Vec<T>, Error> {
+pub(crate) fn load<T: DeserializeOwned>(rows: &Rows) -> Result<Vec<T>, Error> {
     let mut session = Session;
     let mut decoder =
         Decoder::new(&rows.shape, &rows.data, &rows.targets, Some(&mut session), &Options::default());

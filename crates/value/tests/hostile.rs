@@ -8,6 +8,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use crate::arbitrary::{Node, dynamic, encode_nodes, skim};
+use crate::dynamic::problem;
 use crate::support::{encode_error, read, rows};
 
 #[derive(Serialize, Deserialize, PartialEq, Debug, Clone)]
@@ -27,6 +28,16 @@ fn read_row<T: DeserializeOwned>(shape: &Shape, data: &[u8], targets: &[u32]) ->
         Error::Decode { problem, .. } => problem,
         other => panic!("{other}"),
     })
+}
+
+/// Reads a row of these bytes by its shape.
+fn read_value(shape: &Shape, data: &[u8], targets: &[u32]) -> Option<Problem> {
+    let mut decoder = Decoder::new(shape, data, targets, None, &Options::default());
+    match decoder.value(u32::try_from(data.len()).unwrap()) {
+        Ok(_) => None,
+        Err(Error::Decode { problem, .. }) => Some(problem),
+        Err(other) => panic!("{other}"),
+    }
 }
 
 /// Runs where a stack is as small as on a thread of an application.
@@ -52,6 +63,8 @@ fn nesting_ends_at_128_on_both_sides() {
             read_row::<serde_json::Value>(&deep.shape, &bytes, &[]).unwrap_err(),
             Problem::Depth { allowed: 128 }
         );
+        assert_eq!(crate::dynamic::values(&deep).unwrap().len(), 1);
+        assert_eq!(read_value(&deep.shape, &bytes, &[]), Some(Problem::Depth { allowed: 128 }));
     });
 }
 
@@ -85,6 +98,7 @@ fn types_without_end_on_either_side_end() {
             read_row::<serde_json::Value>(&endless, &[], &[]).err(),
             read_row::<Endless>(&endless, &[], &[]).err(),
             read_row::<Vec<u8>>(&endless, &[], &[]).err(),
+            read_value(&endless, &[], &[]),
         ] {
             assert_eq!(problem, Some(Problem::Depth { allowed: 128 }));
         }
@@ -98,10 +112,14 @@ fn counts_are_compared_with_what_is_left() {
     let lists = rows(&[vec![7_u32]]);
     assert_eq!(read_row::<Vec<u32>>(&lists.shape, &HUGE, &[]).unwrap_err(), Problem::Truncated);
     assert_eq!(read_row::<IgnoredAny>(&lists.shape, &HUGE, &[]).err(), Some(Problem::Truncated));
+    assert_eq!(read_value(&lists.shape, &HUGE, &[]), Some(Problem::Truncated));
+    let bytes = rows(&[vec![7_u8]]);
+    assert_eq!(read_value(&bytes.shape, &HUGE, &[]), Some(Problem::Truncated));
     let texts = rows(&["x".to_owned()]);
     assert_eq!(read_row::<String>(&texts.shape, &HUGE, &[]).unwrap_err(), Problem::Truncated);
     let maps = rows(&[BTreeMap::from([(1_u8, 1_u8)])]);
     assert_eq!(read_row::<BTreeMap<u8, u8>>(&maps.shape, &HUGE, &[]).unwrap_err(), Problem::Truncated);
+    assert_eq!(read_value(&maps.shape, &HUGE, &[]), Some(Problem::Truncated));
     let units = rows(&[BTreeMap::from([((), 1_u8)])]);
     assert_eq!(read_row::<BTreeMap<(), u8>>(&units.shape, &HUGE, &[]).unwrap_err(), Problem::Order);
 }
@@ -113,6 +131,8 @@ fn elements_without_bytes_are_counted_on_both_sides() {
     assert!(matches!(problem, Problem::Elements { .. }), "{problem}");
     let problem = read_row::<IgnoredAny>(&units.shape, &HUGE, &[]).err().unwrap();
     assert!(matches!(problem, Problem::Elements { .. }), "{problem}");
+    let problem = read_value(&units.shape, &HUGE, &[]).unwrap();
+    assert!(matches!(problem, Problem::Elements { .. }), "{problem}");
     let options = Options { elements_max: 0, ..Options::default() };
     // 64 for the row and 64 for each byte of the count.
     let most = encode([vec![(); 192]].iter(), None, &options).unwrap();
@@ -120,6 +140,14 @@ fn elements_without_bytes_are_counted_on_both_sides() {
     assert_eq!(decoder.row::<Vec<()>>(2).unwrap().len(), 192);
     let err = encode([vec![(); 193]].iter(), None, &options).unwrap_err();
     assert_eq!(err, Error::Encode { row: 0, problem: Problem::Elements { allowed: 192 } });
+    let many = encode(vec![vec![(); 1000]; 100].iter(), None, &Options::default()).unwrap();
+    for (elements_max, allowed) in [(16_000, true), (15_999, false)] {
+        let options = Options { elements_max, ..Options::default() };
+        let mut decoder = Decoder::new(&many.shape, &many.data, &[], None, &options);
+        for _ in 0..if allowed { 30 } else { 1 } {
+            assert_eq!(decoder.value(2).is_ok(), allowed, "memory is for each row");
+        }
+    }
     // A marker in every row is no reason to refuse a column.
     encode([((), ()); 100_000].iter(), None, &options).unwrap();
 }
@@ -135,8 +163,9 @@ fn a_shape_that_doubles_at_each_type_is_paid_for() {
     }
     bytes.extend([1, 0x24, 0]);
     let shape = Shape::decode(&bytes).unwrap();
-    let problem = read_row::<IgnoredAny>(&shape, &[], &[]).err().unwrap();
-    assert!(matches!(problem, Problem::Elements { .. }), "{problem}");
+    for problem in [read_row::<IgnoredAny>(&shape, &[], &[]).err(), read_value(&shape, &[], &[])] {
+        assert!(matches!(problem, Some(Problem::Elements { .. })), "{problem:?}");
+    }
 }
 
 #[test]
@@ -149,6 +178,7 @@ fn each_rule_is_held() {
             "{}",
             rows.shape
         );
+        assert_eq!(read_value(&rows.shape, bytes, &[]), Some(expected.clone()), "{}", rows.shape);
         assert_eq!(
             read_row::<serde_json::Value>(&rows.shape, bytes, &[]).err(),
             Some(expected),
@@ -226,6 +256,8 @@ fn samples() -> Vec<Sample> {
 /// Reads all rows as their own type, as a dynamic value and as nothing; what one refuses for its bytes, all refuse.
 fn read_all_ways(rows: &Rows) {
     let own = read::<Sample>(rows);
+    let values = crate::dynamic::values(rows);
+    assert_eq!(skim(rows).map_err(problem), values.map(drop).map_err(problem));
     let skimmed = skim(rows);
     assert!(skimmed.is_ok() || (own.is_err() && dynamic(rows).is_err()), "{skimmed:?} but {own:?}");
 }
@@ -238,6 +270,7 @@ fn truncated_rows_are_refused() {
         for len in 0..row.len() {
             read_row::<Sample>(&rows.shape, &row[..len], &[]).unwrap_err();
             assert!(read_row::<IgnoredAny>(&rows.shape, &row[..len], &[]).is_err());
+            assert!(read_value(&rows.shape, &row[..len], &[]).is_some());
         }
     }
 }

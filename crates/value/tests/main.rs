@@ -2,11 +2,14 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
 mod arbitrary;
+mod dynamic;
 mod entities;
 mod evolution;
 mod golden;
 mod hostile;
 mod join;
+mod learning;
+mod marks;
 mod postcard_oracle;
 mod shapes;
 mod support;

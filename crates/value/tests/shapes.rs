@@ -4,7 +4,7 @@ use keepstone_value::{Error, Shape, ShapeProblem};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::arbitrary::{encode_nodes, nodes};
+use crate::arbitrary::{Node, Payload, encode_nodes, nodes};
 
 fn golden() -> Vec<Vec<u8>> {
     let cases: Vec<Value> = serde_json::from_str(include_str!("golden/rows-v1.json")).unwrap();
@@ -141,4 +141,41 @@ proptest! {
     fn noise_is_no_shape_that_panics(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         check(&bytes);
     }
+}
+
+#[test]
+fn a_shape_can_be_taken_apart_and_put_together() {
+    let nodes = [
+        Node::Variant("E", 3, "V", Box::new(Payload::Struct(vec![("a", Node::None), ("b", Node::Unit)]))),
+        Node::Map(vec![(
+            Node::Str("k".into()),
+            Node::Tuple(vec![Node::Newtype("N", Box::new(Node::U8(1)))]),
+        )]),
+        Node::Seq(vec![Node::TupleStruct("T", vec![Node::Bool(true), Node::Entity(1)])]),
+        Node::UnitStruct("U"),
+    ];
+    let shape = encode_nodes(&nodes).unwrap().shape;
+    assert_eq!(Shape::new(shape.types().to_vec(), shape.root().clone()).unwrap(), shape);
+}
+
+#[test]
+fn what_is_put_together_wrongly_is_refused() {
+    use keepstone_value::shape::{Alternative, Body, Position, Prim, Type};
+    let check = |types: Vec<Type>, root: Vec<Alternative>, expected: ShapeProblem| {
+        let err = Shape::new(types, Position(root)).unwrap_err();
+        assert!(matches!(err, Error::Shape { problem, .. } if problem == expected), "{err}");
+    };
+    let unit = |name: &str| Type { name: name.into(), body: Body::Unit };
+    let prim = Alternative::Prim;
+    check(vec![], vec![prim(Prim::U16), prim(Prim::U8)], ShapeProblem::Order);
+    check(vec![], vec![Alternative::Type(0)], ShapeProblem::Types);
+    check(vec![unit("A")], vec![], ShapeProblem::Types);
+    check(vec![unit(&"x".repeat(256))], vec![Alternative::Type(0)], ShapeProblem::Name);
+    check(
+        vec![Type { name: "E".into(), body: Body::Enum(vec![]) }],
+        vec![Alternative::Type(0)],
+        ShapeProblem::Empty,
+    );
+    let deep = (0..200).fold(Position::default(), |inner, _| Position(vec![Alternative::Seq(inner)]));
+    check(vec![], deep.0, ShapeProblem::Depth);
 }

@@ -3,6 +3,7 @@ use serde::de::{Deserializer, Visitor};
 
 use crate::decode::slot::Slot;
 use crate::decode::variant::Chosen;
+use crate::entity::MARK;
 use crate::error::Problem;
 use crate::fault::Fault;
 use crate::plan::Node;
@@ -82,9 +83,12 @@ impl<'a> Deserializer<'a> for Slot<'_, '_, 'a> {
     #[inline(always)]
     fn deserialize_newtype_struct<V: Visitor<'a>>(
         mut self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Fault> {
+        if name == MARK {
+            return self.marked(visitor);
+        }
         let node = match self.open()? {
             Node::Newtype(at) => self.newtype(*at)?,
             // The program wrapped the value since.
@@ -143,12 +147,31 @@ impl<'a> Deserializer<'a> for Slot<'_, '_, 'a> {
         self.other_struct(names, visitor)
     }
 
+    #[inline(always)]
     fn deserialize_enum<V: Visitor<'a>>(
-        self,
+        mut self,
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
+        if let Node::Enum(at) = self.node {
+            let variants = self.variants(*at)?;
+            let variant = self.choose(variants)?;
+            return visitor.visit_enum(Chosen { slot: self, variant });
+        }
+        self.other_enum(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.skip()?;
+        visitor.visit_unit()
+    }
+}
+
+impl<'a> Slot<'_, '_, 'a> {
+    /// An enum for a program whose value was written as something else.
+    #[inline(never)]
+    fn other_enum<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.strip(|slot| {
             let Some(mut slot) = slot else { return visitor.visit_none() };
             match slot.node {
@@ -167,10 +190,5 @@ impl<'a> Deserializer<'a> for Slot<'_, '_, 'a> {
                 _ => slot.deserialize_any(visitor),
             }
         })
-    }
-
-    fn deserialize_ignored_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Fault> {
-        self.skip()?;
-        visitor.visit_unit()
     }
 }

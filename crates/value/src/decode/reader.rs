@@ -1,4 +1,4 @@
-use crate::entity::{EntityType, Resolve};
+use crate::entities::{EntityType, Resolve};
 use crate::error::Problem;
 use crate::fault::Fault;
 use crate::plan::Plan;

@@ -115,6 +115,22 @@ impl<'d, 'a> Slot<'_, 'd, 'a> {
         })
     }
 
+    /// What the program says is a reference.
+    #[inline(never)]
+    pub(super) fn marked<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Fault> {
+        if self.reader.resolve.is_none() {
+            return visitor.visit_newtype_struct(self);
+        }
+        self.strip(|slot| {
+            let Some(slot) = slot else { return visitor.visit_none() };
+            match slot.node {
+                Node::Prim(Prim::Reference) => visitor.visit_newtype_struct(slot),
+                Node::Unknown => Err(Problem::Unseen.into()),
+                _ => Err(Problem::NotReference.into()),
+            }
+        })
+    }
+
     /// A sequence for a program whose value was written as something else.
     #[inline(never)]
     pub(super) fn other_seq<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Fault> {

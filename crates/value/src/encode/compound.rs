@@ -204,14 +204,17 @@ fn seek<'p>(
     name: &'static str,
 ) -> Result<(&'p Node, &'p [FieldNode<'p>]), Fault> {
     if !fields.backs.is_empty() {
+        writer.sink.note_disorder();
         return Ok((start_piece(&mut writer.sink, fields, name)?, rest));
     }
+    let before = rest;
     while let Some((field, tail)) = rest.split_first() {
         rest = tail;
         if field.name.is(name) {
             if !field.required {
                 writer.sink.out.push(1);
             }
+            writer.sink.note(fields, before, rest);
             return Ok((&field.node, rest));
         }
         if field.required {

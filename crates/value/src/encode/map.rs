@@ -4,7 +4,7 @@ use serde::ser::{self, Serialize};
 
 use crate::encode::compound::correct_count;
 use crate::encode::writer::{Sink, Writer};
-use crate::entity::NONE;
+use crate::entities::NONE;
 use crate::error::Problem;
 use crate::fault::Fault;
 use crate::plan;
@@ -133,19 +133,23 @@ impl ser::SerializeMap for Map<'_, '_, '_> {
     fn end(self) -> Result<(), Fault> {
         let sink = &mut self.writer.sink;
         sink.leave();
-        let mine = sink.entries.split_off(self.base);
+        let mine = sink.entries.get(self.base..).unwrap_or_default();
         if mine.last().is_some_and(|entry| entry.value.is_none()) {
             return Err(Problem::Unpaired.into());
         }
+        let count = mine.len();
         let ascends = |pair: &[Entry]| match pair {
             [a, b] => sink.key(a).cmp(&sink.key(b)) == Ordering::Less,
             _ => true,
         };
-        if !mine.windows(2).all(ascends) {
+        if mine.windows(2).all(ascends) {
+            sink.entries.truncate(self.base);
+        } else {
+            let mine = sink.entries.split_off(self.base);
             sink.sort(&mine)?;
         }
-        if mine.len() != self.said {
-            correct_count(&mut sink.out, self.start, self.said, mine.len());
+        if count != self.said {
+            correct_count(&mut sink.out, self.start, self.said, count);
         }
         Ok(())
     }

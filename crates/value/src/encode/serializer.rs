@@ -2,7 +2,8 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::encode::compound::{Fields, Items, Seq};
 use crate::encode::map::Map;
-use crate::encode::writer::Writer;
+use crate::encode::writer::{Number, Writer};
+use crate::entity::MARK;
 use crate::error::Problem;
 use crate::fault::Fault;
 use crate::plan::{self, Node, PayloadNode, Plan};
@@ -27,9 +28,19 @@ impl<'w, 'p, 'e> Slot<'w, 'p, 'e> {
         }
     }
 
+    /// As `find`, for what has a code of its own.
+    #[inline(always)]
+    fn find_code<R>(&mut self, code: usize, pick: impl Fn(&'p Node) -> Option<R>) -> Result<R, Fault> {
+        match pick(self.node) {
+            Some(found) => Ok(found),
+            None => pick(choose(self.writer, self.node, code)?).ok_or(Fault::MISS),
+        }
+    }
+
     #[inline(always)]
     fn prim(mut self, prim: Prim) -> Result<&'w mut Vec<u8>, Fault> {
-        self.find(|_, node| matches!(node, Node::Prim(found) if *found == prim).then_some(()))?;
+        let code = usize::from(prim as u8);
+        self.find_code(code, |node| matches!(node, Node::Prim(found) if *found == prim).then_some(()))?;
         Ok(&mut self.writer.sink.out)
     }
 
@@ -55,16 +66,28 @@ impl<'w, 'p, 'e> Slot<'w, 'p, 'e> {
     }
 
     #[inline(never)]
+    fn other_number(self, value: u64) -> Result<(), Fault> {
+        if self.writer.sink.number == Number::Reference {
+            return self.reference(value);
+        }
+        self.writer.sink.watch(value);
+        put(self.prim(Prim::U64)?, value);
+        Ok(())
+    }
+
     fn reference(mut self, bits: u64) -> Result<(), Fault> {
-        self.writer.sink.reference = false;
-        self.find(|_, node| matches!(node, Node::Prim(Prim::Reference)).then_some(()))?;
+        let code = usize::from(Prim::Reference as u8);
+        self.find_code(code, |node| matches!(node, Node::Prim(Prim::Reference)).then_some(()))?;
         self.writer.sink.reference(bits);
         Ok(())
     }
 
     #[inline(always)]
     fn option(&mut self) -> Result<&'p Node, Fault> {
-        self.find(|_, node| if let Node::Option(inner) = node { Some(&**inner) } else { None })
+        self.find_code(
+            plan::OPTION,
+            |node| if let Node::Option(inner) = node { Some(&**inner) } else { None },
+        )
     }
 
     #[inline(always)]
@@ -107,8 +130,16 @@ fn too_deep(allowed: u32) -> Fault {
     Problem::Depth { allowed }.into()
 }
 
+/// The alternative with this code, whose selector is written.
+#[inline(never)]
+fn choose<'p>(writer: &mut Writer<'p, '_>, node: &'p Node, code: usize) -> Result<&'p Node, Fault> {
+    let Node::Union(union) = node else { return Err(Fault::MISS) };
+    let Some((selector, node)) = union.with_code(code) else { return Err(Fault::MISS) };
+    writer.sink.out.push(selector);
+    Ok(node)
+}
+
 /// Slots stay in registers because nothing out of line borrows them.
-#[cold]
 #[inline(never)]
 fn find_alternative<'p, R>(
     writer: &mut Writer<'p, '_>,
@@ -196,8 +227,8 @@ impl<'w, 'p, 'e> Serializer for Slot<'w, 'p, 'e> {
 
     #[inline(always)]
     fn serialize_u64(self, value: u64) -> Result<(), Fault> {
-        if self.writer.sink.reference {
-            return self.reference(value);
+        if self.writer.sink.number != Number::Plain {
+            return self.other_number(value);
         }
         put(self.prim(Prim::U64)?, value);
         Ok(())
@@ -280,6 +311,9 @@ impl<'w, 'p, 'e> Serializer for Slot<'w, 'p, 'e> {
         name: &'static str,
         value: &T,
     ) -> Result<(), Fault> {
+        if name == MARK {
+            return self.writer.marked(value, self.node);
+        }
         self.enter()?;
         let (_, inner) = self.find(|plan, node| match node {
             Node::Newtype(at) => plan.newtype(*at).filter(|found| found.0.is(name)),
@@ -306,7 +340,8 @@ impl<'w, 'p, 'e> Serializer for Slot<'w, 'p, 'e> {
     #[inline(always)]
     fn serialize_seq(mut self, len: Option<usize>) -> Result<Seq<'w, 'p, 'e>, Fault> {
         self.enter()?;
-        let seq = self.find(|_, node| if let Node::Seq(seq) = node { Some(&**seq) } else { None })?;
+        let seq =
+            self.find_code(plan::SEQ, |node| if let Node::Seq(seq) = node { Some(&**seq) } else { None })?;
         Ok(Seq::new(self.writer, seq, len))
     }
 
@@ -361,7 +396,8 @@ impl<'w, 'p, 'e> Serializer for Slot<'w, 'p, 'e> {
 
     fn serialize_map(mut self, len: Option<usize>) -> Result<Map<'w, 'p, 'e>, Fault> {
         self.enter()?;
-        let map = self.find(|_, node| if let Node::Map(map) = node { Some(&**map) } else { None })?;
+        let map =
+            self.find_code(plan::MAP, |node| if let Node::Map(map) = node { Some(&**map) } else { None })?;
         Ok(Map::new(self.writer, map, len))
     }
 

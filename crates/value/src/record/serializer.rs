@@ -1,5 +1,6 @@
 use serde::ser::{self, Serialize, Serializer};
 
+use crate::entity::MARK;
 use crate::error::Problem;
 use crate::fault::Fault;
 use crate::record::fields::Visit;
@@ -96,7 +97,10 @@ impl<'r> Serializer for Slot<'r> {
         self.prim(Prim::U32)
     }
 
-    fn serialize_u64(self, _: u64) -> Result<(), Fault> {
+    fn serialize_u64(self, value: u64) -> Result<(), Fault> {
+        if self.reference {
+            self.recorder.references.push(value);
+        }
         self.prim(Prim::U64)
     }
 
@@ -162,6 +166,10 @@ impl<'r> Serializer for Slot<'r> {
         name: &'static str,
         value: &T,
     ) -> Result<(), Fault> {
+        if name == MARK {
+            let reference = self.recorder.has_entities;
+            return value.serialize(Slot { reference, ..self });
+        }
         let depth = self.enter()?;
         let found =
             self.recorder.named(self.position, (3, name, 0), |recorder| Body::Newtype(recorder.fresh()));
