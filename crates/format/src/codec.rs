@@ -72,36 +72,42 @@ impl Codec {
 #[derive(Default)]
 pub(crate) struct Encoder {
     filtered: Vec<u8>,
-    encoded: Vec<u8>,
     lz4: lz4::State,
     zstd: zstd::Encoder,
 }
 
 impl Encoder {
-    /// Encodes a chunk; what its checksum is stays open. `None` when it is best stored as it is.
-    pub(crate) fn encode<'a>(
-        &'a mut self,
+    /// Encodes a chunk to the start of `encoded`; the entry says how many bytes that took, and what their
+    /// checksum is stays open. `None` when the chunk is best stored as it is.
+    pub(crate) fn encode(
+        &mut self,
         options: SectionOptions,
-        chunk: &'a [u8],
-    ) -> Result<Option<(ChunkEntry, &'a [u8])>, Error> {
-        let bytes = match options.filter {
-            Filter::None => chunk,
-            Filter::Shuffle { width } => {
-                make_room(&mut self.filtered, chunk.len())?;
-                let room = self.filtered.get_mut(..chunk.len()).unwrap_or_default();
-                crate::filter::shuffle(width.into(), chunk, room);
-                room
+        chunk: &[u8],
+        encoded: &mut Vec<u8>,
+    ) -> Result<Option<ChunkEntry>, Error> {
+        let bytes = match (options.filter, options.codec) {
+            (Filter::None, _) => chunk,
+            (Filter::Shuffle { width }, Codec::None) => {
+                shuffle_into(width, chunk, encoded)?;
+                return Ok(Some(entry(options, chunk.len(), chunk.len())));
             }
+            (Filter::Shuffle { width }, _) => shuffle_into(width, chunk, &mut self.filtered)?,
         };
         let len = match options.codec {
-            Codec::None if options.filter == Filter::None => None,
-            Codec::None => return Ok(Some((entry(options, bytes.len(), chunk.len()), bytes))),
-            Codec::Lz4 => lz4::encode(bytes, &mut self.encoded, &mut self.lz4)?,
-            Codec::Zstd => self.zstd.encode(bytes, options.zstd_level, &mut self.encoded)?,
+            Codec::None => None,
+            Codec::Lz4 => lz4::encode(bytes, encoded, &mut self.lz4)?,
+            Codec::Zstd => self.zstd.encode(bytes, options.zstd_level, encoded)?,
         };
-        let payload = len.filter(|&len| len < chunk.len()).and_then(|len| self.encoded.get(..len));
-        Ok(payload.map(|payload| (entry(options, payload.len(), chunk.len()), payload)))
+        Ok(len.filter(|&len| len < chunk.len()).map(|len| entry(options, len, chunk.len())))
     }
+}
+
+/// Shuffles a chunk to the start of `room`, and returns it from there.
+fn shuffle_into<'r>(width: u8, chunk: &[u8], room: &'r mut Vec<u8>) -> Result<&'r [u8], Error> {
+    make_room(room, chunk.len())?;
+    let room = room.get_mut(..chunk.len()).unwrap_or_default();
+    crate::filter::shuffle(width.into(), chunk, room);
+    Ok(room)
 }
 
 fn entry(options: SectionOptions, stored_len: usize, decoded_len: usize) -> ChunkEntry {

@@ -14,8 +14,10 @@ pub const MINOR: u16 = 0;
 /// The required feature of a container in a recycled file: its epoch is a generation, and something
 /// outside says where it ends.
 const RECYCLED: u64 = 1;
+/// The required feature of a container that holds one world in parts.
+const PARTS: u64 = 1 << 1;
 /// Required features that this build knows.
-const REQUIRED_KNOWN: u64 = RECYCLED;
+const REQUIRED_KNOWN: u64 = RECYCLED | PARTS;
 
 /// The first 64 bytes of a container.
 ///
@@ -59,6 +61,11 @@ impl Header {
     pub(crate) fn new(kind: FileKind, store_id: [u8; 16], epoch: u64, head_len: u32) -> Self {
         let required = if epoch == 0 { 0 } else { RECYCLED };
         Self { major: MAJOR, minor: MINOR, kind, required, optional: 0, store_id, epoch, head_len }
+    }
+
+    pub(crate) fn in_parts(mut self, in_parts: bool) -> Self {
+        self.required |= if in_parts { PARTS } else { 0 };
+        self
     }
 
     /// Reads a header from the first bytes of a file; 64 are enough.
@@ -119,7 +126,16 @@ impl Header {
             let rule = "an epoch stands in a file that is not recycled";
             return Err(Error::Invalid { what: "container header", rule, offset: 0 });
         }
+        if header.is_in_parts() && header.kind != FileKind::WORLD {
+            let rule = "only a world is in parts";
+            return Err(Error::Invalid { what: "container header", rule, offset: 0 });
+        }
         Ok(header)
+    }
+
+    /// Returns whether the container holds one world in parts, whose sections are not those of a world in one piece.
+    pub fn is_in_parts(&self) -> bool {
+        self.required & PARTS != 0
     }
 
     /// Returns the offset of the first section: header, head metadata, its checksum and padding stand

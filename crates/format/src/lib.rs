@@ -3,7 +3,8 @@
 //! A container is a header, sections and a footer. Every byte is covered by a checksum or must be zero;
 //! every length is checked before memory is reserved for it. It is written front to back by [`Writer`] to
 //! anything that takes bytes and read by [`Reader`] from anything that can be read anywhere, or by
-//! [`StreamReader`] as it comes; [`salvage`](salvage()) keeps what is left of a damaged one. What the
+//! [`StreamReader`] as it comes; [`salvage`](salvage()) keeps what is left of a damaged one.
+//! [`Writer::coded_all`] and [`Reader::read_many`] do so on several threads where asked. What the
 //! sections hold is the matter of other crates; so are files, clocks and schemas: this crate opens no file.
 //!
 //! The bytes are specified in [`FORMAT.md`](https://github.com/keepstone-rs/keepstone/blob/main/crates/format/FORMAT.md);
@@ -85,7 +86,7 @@ pub use reader::{Chunks, Reader, VerifyReport};
 pub use salvage::{SalvageReport, Salvaged, SalvagedSection, salvage};
 pub use section::{Section, SectionLayout};
 pub use stream::{StreamPart, StreamReader};
-pub use writer::{CodedWriter, RawWriter, Writer, WriterOptions, Written};
+pub use writer::{CodedSection, CodedWriter, RawWriter, Writer, WriterOptions, Written};
 
 /// The example of the README is a test.
 #[cfg(doctest)]

@@ -1,6 +1,7 @@
 mod chunks;
 mod ends;
 mod load;
+mod many;
 mod verify;
 
 use std::borrow::Cow;

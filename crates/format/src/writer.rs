@@ -1,13 +1,16 @@
+mod batch;
 mod coded;
 mod copy;
+mod crew;
+mod job;
 mod pieces;
 mod raw;
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::num::NonZeroUsize;
 
 use crate::chunk::{ChunkEntry, ChunkHeader};
-use crate::codec::Encoder;
 use crate::head::Head;
 use crate::limits::{SECTIONS_MAX, TAIL_LEN_MAX};
 use crate::metadata::TAIL;
@@ -16,7 +19,9 @@ use crate::trailer::Trailer;
 use crate::wire::pad;
 use crate::{Codec, Error, FileKind, Header, Metadata, SectionId, SectionOptions};
 
+pub use batch::CodedSection;
 pub use coded::CodedWriter;
+use crew::Idle;
 pub(crate) use raw::ARRAY_INDEX;
 pub use raw::RawWriter;
 
@@ -37,13 +42,27 @@ pub struct WriterOptions {
     pub codec: Codec,
     /// How hard zstd tries: see [`SectionOptions::zstd_level`].
     pub zstd_level: u8,
+    /// How many threads encode chunks at most, the calling one among them; 1 if not set. Only sections that
+    /// are there as a whole have use for more; the bytes are the same.
+    pub threads: NonZeroUsize,
+    /// Whether it holds one world in parts (FORMAT.md, section 3.5), which sets the required feature *parts*.
+    pub in_parts: bool,
 }
 
 impl WriterOptions {
     /// Starts with no store, epoch 0, no head metadata and the default codec.
     pub fn new(kind: FileKind) -> Self {
         let SectionOptions { codec, zstd_level, .. } = SectionOptions::new(Codec::default());
-        Self { kind, store_id: [0; 16], epoch: 0, head: Metadata::new(), codec, zstd_level }
+        Self {
+            kind,
+            store_id: [0; 16],
+            epoch: 0,
+            head: Metadata::new(),
+            codec,
+            zstd_level,
+            threads: NonZeroUsize::MIN,
+            in_parts: false,
+        }
     }
 
     /// Sets the codec.
@@ -58,9 +77,21 @@ impl WriterOptions {
         self
     }
 
+    /// Sets how many threads encode chunks at most, the calling one among them.
+    pub fn threads(mut self, threads: NonZeroUsize) -> Self {
+        self.threads = threads;
+        self
+    }
+
     /// Sets the head metadata.
     pub fn head(mut self, head: Metadata) -> Self {
         self.head = head;
+        self
+    }
+
+    /// Says that the container holds one world in parts.
+    pub fn in_parts(mut self) -> Self {
+        self.in_parts = true;
         self
     }
 
@@ -119,7 +150,8 @@ pub struct Writer<W> {
     seen: BTreeSet<(SectionId, u32)>,
     /// The section that is being written. Whoever finds one here that is not its own is too late.
     open: Option<OpenSection>,
-    encoder: Encoder,
+    threads: NonZeroUsize,
+    idle: Idle,
     staging: Vec<u8>,
 }
 
@@ -134,7 +166,10 @@ impl<W: Write> Writer<W> {
     pub fn new(out: W, options: WriterOptions) -> Result<Self, Error> {
         let section_options = SectionOptions::new(options.codec).zstd_level(options.zstd_level);
         section_options.check()?;
-        let header = Header::new(options.kind, options.store_id, options.epoch, 0);
+        if options.in_parts && options.kind != FileKind::WORLD {
+            return Err(Error::Misuse { what: "only a container of kind world has parts" });
+        }
+        let header = Header::new(options.kind, options.store_id, options.epoch, 0).in_parts(options.in_parts);
         let head = Head::encode(header, &options.head)?;
         let mut out = Out { inner: out, offset: 0 };
         out.put(&head)?;
@@ -148,7 +183,8 @@ impl<W: Write> Writer<W> {
             tables: Tables::default(),
             seen: BTreeSet::new(),
             open: None,
-            encoder: Encoder::default(),
+            threads: options.threads,
+            idle: Idle::default(),
             staging: Vec::new(),
         })
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![expect(clippy::indexing_slicing, reason = "an index out of bounds is a failed test")]
 
+mod batch;
 mod codec;
 mod copy;
 mod corpus;

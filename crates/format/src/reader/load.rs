@@ -84,7 +84,7 @@ impl<R: ReadAt> Reader<R> {
         work_through(units, threads, |unit, buffers| self.check_unit(&unit, Window::default(), buffers))
     }
 
-    fn units_within(&self, section: &Section, chunks: Range<u32>) -> Result<Vec<Unit>, Error> {
+    pub(super) fn units_within(&self, section: &Section, chunks: Range<u32>) -> Result<Vec<Unit>, Error> {
         let mut units = Vec::new();
         if chunks.end > section.chunk_count || chunks.start > chunks.end {
             return Err(Error::Misuse { what: "the section has fewer chunks than are to be checked" });
@@ -133,7 +133,7 @@ impl<R: ReadAt> Reader<R> {
 }
 
 /// Does `work` for all items on several threads, until one fails; returns the error of the first that does.
-fn work_through<T: Send>(
+pub(super) fn work_through<T: Send>(
     items: Vec<T>,
     threads: usize,
     work: impl Fn(T, &mut Buffers) -> Result<(), Error> + Sync,

@@ -1,18 +1,21 @@
 use std::io::{self, Write};
 
 use super::Writer;
+use super::batch::CodedSection;
+use super::job::Job;
 use super::pieces::Pieces;
-use crate::chunk::ChunkEntry;
 use crate::limits::CHUNK_LEN;
 use crate::section::SectionLayout;
-use crate::{Codec, Error, SectionId, SectionOptions};
+use crate::{Error, SectionId, SectionOptions};
 
 const CHUNK_BYTES: usize = CHUNK_LEN as usize;
 
 impl<W: Write> Writer<W> {
     /// Writes a coded section whose bytes are those of `pieces`, one behind the other.
     ///
-    /// Without a codec the pieces are summed and written from where they are, chunk by chunk.
+    /// Without a codec the pieces are summed and written from where they are, chunk by chunk. With
+    /// [`WriterOptions::threads`](crate::WriterOptions::threads) a long section is encoded by several threads; several sections are
+    /// better written by one call of [`Writer::coded_all`].
     ///
     /// # Errors
     ///
@@ -34,20 +37,7 @@ impl<W: Write> Writer<W> {
         pieces: &[&[u8]],
         options: SectionOptions,
     ) -> Result<(), Error> {
-        options.check()?;
-        self.open_section(id, instance, SectionLayout::Coded)?;
-        let mut pieces = Pieces::new(pieces);
-        let mut left = pieces.len();
-        loop {
-            let len = left.min(CHUNK_LEN.into());
-            left -= len;
-            self.put_chunk(options, &mut pieces, len, left == 0)?;
-            if left == 0 {
-                break;
-            }
-        }
-        self.close_section();
-        Ok(())
+        self.coded_all(&[CodedSection { id, instance, pieces, options }])
     }
 
     /// Starts a coded section whose bytes are written to what is returned.
@@ -77,60 +67,12 @@ impl<W: Write> Writer<W> {
         Ok(CodedWriter { writer: self, options, has_failed: false })
     }
 
-    fn put_chunk(
-        &mut self,
-        options: SectionOptions,
-        pieces: &mut Pieces<'_>,
-        len: u64,
-        is_last: bool,
-    ) -> Result<(), Error> {
-        let len = usize::try_from(len).expect("a chunk has at most CHUNK_LEN bytes");
-        if options.is_verbatim() {
-            return self.put_stored(pieces, len, is_last);
-        }
-        if let Some(chunk) = pieces.take_contiguous(len) {
-            return self.put_encoded(options, chunk, is_last);
-        }
-        let mut staging = std::mem::take(&mut self.staging);
-        staging.clear();
-        let Ok(()) = pieces.take(len, |slice| {
-            staging.extend_from_slice(slice);
-            Ok::<(), std::convert::Infallible>(())
-        });
-        let result = self.put_encoded(options, &staging, is_last);
-        self.staging = staging;
-        result
-    }
-
-    /// Writes one chunk with filter and codec, or without where that is not longer.
-    fn put_encoded(&mut self, options: SectionOptions, chunk: &[u8], is_last: bool) -> Result<(), Error> {
-        // The payload lies in the encoder, which is put back behind it.
-        let mut encoder = std::mem::take(&mut self.encoder);
-        let result = match encoder.encode(options, chunk) {
-            Ok(Some((entry, payload))) => {
-                self.next_header(entry, is_last).and_then(|header| self.put_payload(header, payload))
-            }
-            Ok(None) => self.put_stored(&mut Pieces::new(&[chunk]), chunk.len(), is_last),
-            Err(error) => Err(error),
-        };
-        self.encoder = encoder;
-        result
-    }
-
-    /// Writes one chunk as it is: one pass over the pieces for the checksum, one to hand them on.
-    fn put_stored(&mut self, pieces: &mut Pieces<'_>, len: usize, is_last: bool) -> Result<(), Error> {
-        let entry = ChunkEntry::new(chunk_len(len), chunk_len(len), 0, Codec::None.id());
-        let mut header = self.next_header(entry, is_last)?;
-        let mut hasher = header.seed(self.epoch).hasher();
-        pieces.clone().take(len, |slice| {
-            hasher.update(slice);
-            Ok::<(), Error>(())
-        })?;
-        header.entry.payload_crc = hasher.finalize();
-        self.out.put(&header.encode(self.epoch))?;
-        pieces.take(len, |slice| self.out.put(slice))?;
-        self.out.pad(8)?;
-        self.push_chunk(header.entry)
+    /// Writes the next chunk of the section that is open.
+    fn put_chunk(&mut self, options: SectionOptions, bytes: &[u8], is_last: bool) -> Result<(), Error> {
+        let open = self.open.ok_or(Error::Poisoned)?;
+        let (id, instance, index) = (open.id, open.instance, open.chunk_count);
+        let (pieces, len) = (Pieces::one(bytes), bytes.len());
+        self.put_alone(&Job { id, instance, index, is_last, options, pieces, len })
     }
 }
 
@@ -164,14 +106,12 @@ impl<W: Write> CodedWriter<'_, W> {
         if self.has_failed {
             return Err(Error::Poisoned);
         }
-        self.put_staged(true)?;
-        self.writer.close_section();
-        Ok(())
+        self.put_staged(true)
     }
 
     fn put_staged(&mut self, is_last: bool) -> Result<(), Error> {
         let mut staging = std::mem::take(&mut self.writer.staging);
-        let result = self.writer.put_encoded(self.options, &staging, is_last);
+        let result = self.writer.put_chunk(self.options, &staging, is_last);
         staging.clear();
         self.writer.staging = staging;
         result
@@ -186,7 +126,7 @@ impl<W: Write> CodedWriter<'_, W> {
             && let Some((chunk, rest)) = buf.split_at_checked(CHUNK_BYTES)
             && !rest.is_empty()
         {
-            self.writer.put_encoded(self.options, chunk, false)?;
+            self.writer.put_chunk(self.options, chunk, false)?;
             return Ok(chunk.len());
         }
         let room = CHUNK_BYTES - self.writer.staging.len();
@@ -216,8 +156,4 @@ impl<W> std::fmt::Debug for CodedWriter<'_, W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CodedWriter").field("writer", &self.writer).finish_non_exhaustive()
     }
-}
-
-fn chunk_len(len: usize) -> u32 {
-    u32::try_from(len).expect("a chunk has at most CHUNK_LEN bytes")
 }

@@ -1,5 +1,7 @@
+use std::convert::Infallible;
+
 /// A walk over the bytes of several slices, as if they were one.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Pieces<'a> {
     first: &'a [u8],
     rest: &'a [&'a [u8]],
@@ -8,6 +10,10 @@ pub(super) struct Pieces<'a> {
 impl<'a> Pieces<'a> {
     pub(super) fn new(pieces: &'a [&'a [u8]]) -> Self {
         Self { first: &[], rest: pieces }
+    }
+
+    pub(super) fn one(piece: &'a [u8]) -> Self {
+        Self { first: piece, rest: &[] }
     }
 
     /// Returns how many bytes are left.
@@ -32,6 +38,11 @@ impl<'a> Pieces<'a> {
             each(taken)?;
         }
         Ok(())
+    }
+
+    /// Leaves out the next `len` bytes, or as many as there are.
+    pub(super) fn skip(&mut self, len: usize) {
+        let Ok(()) = self.take(len, |_| Ok::<(), Infallible>(()));
     }
 
     /// Takes the next `len` bytes when they lie in one slice.
