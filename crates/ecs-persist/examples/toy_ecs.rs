@@ -257,11 +257,14 @@ fn main() -> Result<(), Error> {
     loaded.spawn(); // Ids of the loaded entities differ; references follow.
     let report = loaded.spawn_doc(&capture.doc, &registry, &SpawnOptions::default())?;
     let pairs: Vec<_> = capture.entities().zip(report.entities.iter().copied()).collect();
-    match world.difference(&loaded, &pairs, &registry)? {
-        None => println!("both worlds are equal in {} entities", pairs.len()),
-        Some(difference) => println!("they differ: {difference}"),
-    }
+    assert_eq!(world.difference(&loaded, &pairs, &registry)?, None);
+    println!("both worlds are equal in {} entities", pairs.len());
     let follows = report.entities.iter().filter_map(|&id| loaded.get::<Follows>(id)?.0);
     println!("followed is {:?}", follows.collect::<Vec<_>>());
     Ok(())
+}
+
+#[test]
+fn a_world_of_the_toy_comes_back() {
+    main().unwrap();
 }

@@ -6,6 +6,9 @@ use crate::{
     schema::Encoding,
 };
 
+/// So many values a world, or a part of one, may have whatever its bytes: a minute of work for the slowest of formats.
+const VALUES_MIN: u64 = 1 << 26;
+
 /// A table takes two bytes in the file and many more in memory.
 pub(crate) const TABLES_MAX: u32 = 1 << 20;
 
@@ -15,6 +18,16 @@ impl WorldDoc<'_> {
     /// # Errors
     /// [`Error::Invalid`] with the first rule that doesn't hold, [`Error::Limit`] beyond 2^32 - 2 entities.
     pub fn check(&self) -> Result<(), Error> {
+        self.check_with(None)
+    }
+
+    /// Checks a part of a world that has `total` entities: its references may lead to entities of other parts, and its ranks are
+    /// those of the whole world.
+    pub(crate) fn check_part(&self, total: u32) -> Result<(), Error> {
+        self.check_with(Some(total))
+    }
+
+    fn check_with(&self, total: Option<u32>) -> Result<(), Error> {
         self.check_tables()?;
         let entities = self.entity_count();
         if let Some(ids) = &self.foreign_ids {
@@ -31,7 +44,20 @@ impl WorldDoc<'_> {
             if column.schema.version == 0 {
                 return Err(invalid("version of a component", 0, "at least 1"));
             }
-            check_column(column, u64::from(rows), entities)?;
+            check_column(column, u64::from(rows), total.unwrap_or(entities), total.is_none())?;
+        }
+        self.check_values()
+    }
+
+    /// Values without bytes cost nothing in a file, and something wherever they are looked at: they are bounded by those that have some.
+    fn check_values(&self) -> Result<(), Error> {
+        let needs = self.value_count();
+        if needs <= VALUES_MIN {
+            return Ok(());
+        }
+        let bytes: u64 = self.columns.iter().map(|column| bytes_of(&column.data)).sum();
+        if needs > bytes.max(VALUES_MIN) {
+            return Err(Error::Limit { what: "values of a world", needs, allowed: bytes.max(VALUES_MIN) });
         }
         Ok(())
     }
@@ -89,7 +115,17 @@ impl WorldDoc<'_> {
     }
 }
 
-fn check_column(column: &Column<'_>, rows: u64, entities: u32) -> Result<(), Error> {
+/// Bytes that a column takes in a file, row lengths aside.
+fn bytes_of(data: &ColumnData<'_>) -> u64 {
+    match data {
+        ColumnData::Plain(pieces) => pieces.iter().map(|piece| piece.len() as u64).sum(),
+        ColumnData::Rows { data, targets, .. } => data.len() as u64 + 4 * targets.len() as u64,
+        ColumnData::Opaque { data, .. } => data.len() as u64,
+        ColumnData::References { targets, .. } => 4 * targets.len() as u64,
+    }
+}
+
+fn check_column(column: &Column<'_>, rows: u64, entities: u32, is_whole: bool) -> Result<(), Error> {
     match (&column.schema.encoding, &column.data) {
         (Encoding::Plain(layout), ColumnData::Plain(pieces)) => {
             let found: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
@@ -113,6 +149,9 @@ fn check_column(column: &Column<'_>, rows: u64, entities: u32) -> Result<(), Err
             match ranks {
                 None => Ok(()),
                 Some(_) if !linked => Err(invalid("ranks of a column", "some", "none, as it isn't linked")),
+                Some(ranks) if !is_whole => {
+                    expect("ranks of a column", ranks.len() as u64, targets.len() as u64)
+                }
                 Some(ranks) => check_ranks(targets, ranks, entities),
             }
         }
@@ -130,6 +169,10 @@ fn check_targets(targets: &[u32], entities: u32) -> Result<(), Error> {
 /// Checks that the ranks of the rows with one target are 0, 1, 2 ... in some order.
 fn check_ranks(targets: &[u32], ranks: &[u32], entities: u32) -> Result<(), Error> {
     expect("ranks of a column", ranks.len() as u64, targets.len() as u64)?;
+    // Entities cost nothing in the file: going through all of them has to be paid for by rows.
+    if targets.len() < entities as usize / ENTITIES_PER_ROW {
+        return check_few_ranks(targets, ranks);
+    }
     // A place for each row, those of one target side by side: `first` says where they start.
     let mut first = vec![0_u32; entities as usize + 1];
     for &target in targets {
@@ -158,6 +201,25 @@ fn check_ranks(targets: &[u32], ranks: &[u32], entities: u32) -> Result<(), Erro
     }
     Ok(())
 }
+
+/// As [`check_ranks`], in time and memory that depend on the rows alone.
+fn check_few_ranks(targets: &[u32], ranks: &[u32]) -> Result<(), Error> {
+    let mut sorted: Vec<(u32, u32)> = targets.iter().copied().zip(ranks.iter().copied()).collect();
+    sorted.sort_unstable();
+    for of_one in sorted.chunk_by(|a, b| a.0 == b.0) {
+        for (&(target, rank), place) in of_one.iter().zip(0_u32..) {
+            if target == NONE {
+                expect("rank of a reference to nothing", rank.into(), 0)?;
+            } else if rank != place {
+                return Err(invalid("rank of a reference", rank, "each place of its target once"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Entities for each row of a column up to which all of them are gone through.
+const ENTITIES_PER_ROW: usize = 16;
 
 fn expect(what: &'static str, found: u64, expected: u64) -> Result<(), Error> {
     if found == expected { Ok(()) } else { Err(invalid(what, found, expected)) }

@@ -1,7 +1,7 @@
-use std::{borrow::Cow, marker::PhantomData};
+use std::{borrow::Cow, convert::Infallible, fmt, marker::PhantomData};
 
 use keepstone_format::plain::{self, Layout, OwnedLayout, Plain};
-use keepstone_value::{Decoder, Entities, Options, Resolve};
+use keepstone_value::{Batches, Decoder, Entities, Learner, Options, Resolve, Rows};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -115,6 +115,45 @@ pub trait Codec<T>: 'static {
     /// # Errors
     /// [`Error::Mismatch`] when the column's encoding doesn't fit `T`, [`Error::Value`] when a row doesn't.
     fn decode(column: &Column<'_>, rows: usize, entities: &mut dyn Resolve) -> Result<Vec<T>, Error>;
+
+    /// What the rows are, where that is known without looking at values.
+    fn encoding() -> Option<Encoding> {
+        None
+    }
+
+    /// Learns what rows have in common, for a column that is written batch by batch. `entities` is asked for what the rows refer to. Only
+    /// codecs without an [`encoding`](Codec::encoding) of their own have anything to learn.
+    ///
+    /// # Errors
+    /// As [`Codec::capture`].
+    fn learn(
+        rows: Runs<'_, T>,
+        entities: &mut dyn Entities,
+        learner: &mut Learner,
+    ) -> Result<(), keepstone_value::Error> {
+        let _ = (rows, entities, learner);
+        Ok(())
+    }
+
+    /// Encodes the next rows of a column whose rows were learnt; as [`Codec::capture`] where there was nothing to learn.
+    ///
+    /// # Errors
+    /// As [`Codec::capture`].
+    fn capture_batch<'w>(
+        rows: Runs<'w, T>,
+        entities: &mut dyn Entities,
+        batches: &mut Batches<'_>,
+    ) -> Result<ColumnData<'w>, keepstone_value::Error> {
+        let _ = batches;
+        Self::capture(rows, entities).map(|(_, data)| data)
+    }
+
+    /// Appends rows whose bytes are the values' own, and says whether it did. Rows of another kind are left alone, and so are bytes
+    /// that don't end where a row does.
+    fn append_plain(bytes: &[u8], values: &mut Vec<T>) -> bool {
+        let _ = (bytes, values);
+        false
+    }
 }
 
 /// Rows are the value's own bytes: one copy a column.
@@ -170,6 +209,14 @@ impl<T: Plain> Codec<T> for AsPlain {
         }
         Ok(collect_rows(pieces, rows)?)
     }
+
+    fn encoding() -> Option<Encoding> {
+        Some(Encoding::Plain(OwnedLayout::from(&T::LAYOUT)))
+    }
+
+    fn append_plain(bytes: &[u8], values: &mut Vec<T>) -> bool {
+        size_of::<T>() > 0 && plain::append_le_bytes(bytes, values).is_ok()
+    }
 }
 
 /// Gathers rows from pieces that needn't end where a row ends.
@@ -221,7 +268,23 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for AsSerde {
     }
 
     fn decode(column: &Column<'_>, _: usize, entities: &mut dyn Resolve) -> Result<Vec<T>, Error> {
-        decode_rows(column, entities, |row: T| row)
+        decode_rows(column, entities, |row: T| Ok::<T, Infallible>(row))
+    }
+
+    fn learn(
+        rows: Runs<'_, T>,
+        entities: &mut dyn Entities,
+        learner: &mut Learner,
+    ) -> Result<(), keepstone_value::Error> {
+        learner.add(rows.iter(), Some(entities))
+    }
+
+    fn capture_batch<'w>(
+        rows: Runs<'w, T>,
+        entities: &mut dyn Entities,
+        batches: &mut Batches<'_>,
+    ) -> Result<ColumnData<'w>, keepstone_value::Error> {
+        Ok(rows_data(batches.encode(rows.iter(), Some(entities))?))
     }
 }
 
@@ -239,7 +302,25 @@ where
     }
 
     fn decode(column: &Column<'_>, _: usize, entities: &mut dyn Resolve) -> Result<Vec<T>, Error> {
-        decode_rows(column, entities, P::into)
+        decode_rows(column, entities, |row: P| Ok::<T, Infallible>(row.into()))
+    }
+
+    fn learn(
+        rows: Runs<'_, T>,
+        entities: &mut dyn Entities,
+        learner: &mut Learner,
+    ) -> Result<(), keepstone_value::Error> {
+        let proxies: Vec<P> = rows.iter().map(P::from).collect();
+        learner.add(proxies.iter(), Some(entities))
+    }
+
+    fn capture_batch<'w>(
+        rows: Runs<'w, T>,
+        entities: &mut dyn Entities,
+        batches: &mut Batches<'_>,
+    ) -> Result<ColumnData<'w>, keepstone_value::Error> {
+        let proxies: Vec<P> = rows.iter().map(P::from).collect();
+        Ok(rows_data(batches.encode(proxies.iter(), Some(entities))?))
     }
 }
 
@@ -257,27 +338,34 @@ impl<T: Marker> Codec<T> for AsMarker {
             _ => Err(mismatch::<T>(column, "plain {}")),
         }
     }
+
+    fn encoding() -> Option<Encoding> {
+        Some(Encoding::Plain(OwnedLayout::from(&Layout::Struct(&[]))))
+    }
 }
 
-fn encode_rows<'t, 'w, T: Serialize + 't>(
+pub(crate) fn encode_rows<'t, 'w, T: Serialize + 't>(
     rows: impl Iterator<Item = &'t T> + Clone,
     entities: &mut dyn Entities,
 ) -> Result<(Encoding, ColumnData<'w>), keepstone_value::Error> {
     let options = Options::default();
     let rows = keepstone_value::encode(rows, Some(entities), &options)?;
-    let encoding = Encoding::Rows { shape: rows.shape, human_readable: options.human_readable };
-    let data = ColumnData::Rows {
+    let encoding = Encoding::Rows { shape: rows.shape.clone(), human_readable: options.human_readable };
+    Ok((encoding, rows_data(rows)))
+}
+
+pub(crate) fn rows_data(rows: Rows) -> ColumnData<'static> {
+    ColumnData::Rows {
         data: Cow::Owned(rows.data),
         lengths: Lengths::each(rows.lens),
         targets: Cow::Owned(rows.targets),
-    };
-    Ok((encoding, data))
+    }
 }
 
-fn decode_rows<T: DeserializeOwned, U>(
+pub(crate) fn decode_rows<T: DeserializeOwned, U, E: fmt::Display>(
     column: &Column<'_>,
     entities: &mut dyn Resolve,
-    finish: impl Fn(T) -> U,
+    finish: impl Fn(T) -> Result<U, E>,
 ) -> Result<Vec<U>, Error> {
     let (Encoding::Rows { shape, human_readable }, ColumnData::Rows { data, lengths, targets }) =
         (&column.schema.encoding, &column.data)
@@ -289,9 +377,16 @@ fn decode_rows<T: DeserializeOwned, U>(
     let mut decoder = Decoder::new(shape, data, targets, Some(entities), &options);
     // Lengths were checked against the data, but an empty row costs no byte of it: grow as rows decode.
     let mut rows = Vec::with_capacity(data.len().min(usize::try_from(lengths.rows()).unwrap_or(usize::MAX)));
-    for len in lengths.iter() {
-        rows.push(finish(decoder.row(len).map_err(wrap)?));
+    for (row, len) in (0..).zip(lengths.iter()) {
+        let value = decoder.row(len).map_err(wrap)?;
+        rows.push(finish(value).map_err(|why| wrap(refused(row, &why)))?);
     }
     decoder.finish().map_err(wrap)?;
     Ok(rows)
+}
+
+/// A row that was read, and whose value is not one of the component.
+fn refused(row: u32, why: &impl fmt::Display) -> keepstone_value::Error {
+    let problem = keepstone_value::Problem::Message(why.to_string());
+    keepstone_value::Error::Decode { row, offset: 0, path: String::new(), problem }
 }

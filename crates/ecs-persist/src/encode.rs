@@ -1,7 +1,8 @@
-use std::{borrow::Cow, collections::HashSet, io::Write};
+use std::{borrow::Cow, collections::HashSet, io::Write, num::NonZeroUsize};
 
 use keepstone_format::{
-    Codec, FileKind, Filter, Metadata, SectionId, SectionOptions, Writer, WriterOptions, plain, wire,
+    Codec, CodedSection, FileKind, Filter, Metadata, SectionId, SectionOptions, Writer, WriterOptions, plain,
+    wire,
 };
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// How a world becomes a container.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EncodeOptions {
     /// The codec of all sections; LZ4 unless chosen, whatever features are built.
@@ -24,9 +25,24 @@ pub struct EncodeOptions {
     pub shuffle: bool,
     /// The store that the file belongs to; all zero for none.
     pub store_id: [u8; 16],
+    /// How many threads encode, at most; one unless chosen.
+    pub threads: NonZeroUsize,
+}
+
+impl Default for EncodeOptions {
+    fn default() -> Self {
+        Self { codec: Codec::default(), shuffle: false, store_id: [0; 16], threads: NonZeroUsize::MIN }
+    }
 }
 
 impl EncodeOptions {
+    /// Chooses how many threads encode, at most. The bytes are the same for any number. It pays where a codec has much to do: from
+    /// some megabytes on, and more for zstd than for LZ4.
+    pub fn threads(mut self, threads: NonZeroUsize) -> Self {
+        self.threads = threads;
+        self
+    }
+
     /// Chooses the codec.
     pub fn codec(mut self, codec: Codec) -> Self {
         self.codec = codec;
@@ -73,40 +89,65 @@ impl WorldDoc<'_> {
     pub fn encode<W: Write>(&self, out: W, options: &EncodeOptions) -> Result<(W, EncodeReport), Error> {
         encode_worlds(&[self], out, options)
     }
+}
 
-    fn write<W: Write>(
-        &self,
-        writer: &mut Writer<W>,
-        world: u16,
-        schema: &[u8],
-        options: &EncodeOptions,
-    ) -> Result<(), Error> {
-        let whole = instance(world, 0);
-        writer.coded_from(SectionId::SCHEMA, whole, &[schema])?;
-        writer.coded_from(SectionId::TABLES, whole, &[&self.encode_tables()?])?;
-        if let Some(ids) = &self.foreign_ids {
-            writer.coded_from(SectionId::FOREIGN_IDS, whole, &[&plain::to_le_bytes_cow(ids)])?;
-        }
-        for (instance, column) in (whole..).zip(&self.columns) {
-            write_column(writer, instance, column, options)?;
-        }
-        Ok(())
+/// Writes the sections of one world or part; `columns` come with the numbers of their components.
+pub(crate) fn write_world<'c, W: Write>(
+    writer: &mut Writer<W>,
+    world: u16,
+    schema: &[u8],
+    tables: &[u8],
+    foreign_ids: Option<&[u128]>,
+    columns: impl Iterator<Item = (u16, &'c Column<'c>)>,
+    options: &EncodeOptions,
+) -> Result<(), Error> {
+    let whole = instance(world, 0);
+    writer.coded_from(SectionId::SCHEMA, whole, &[schema])?;
+    writer.coded_from(SectionId::TABLES, whole, &[tables])?;
+    if let Some(ids) = foreign_ids {
+        writer.coded_from(SectionId::FOREIGN_IDS, whole, &[&plain::to_le_bytes_cow(ids)])?;
     }
+    if options.threads.get() > 1 {
+        return write_together(writer, world, columns, options);
+    }
+    let whole = writer.section_options();
+    for (component, column) in columns {
+        let instance = instance(world, component);
+        put_column(column, options, whole, &mut |id, bytes, options| {
+            let written = match &bytes {
+                Bytes::One(bytes) => writer.coded_from_with(id, instance, &[bytes], options),
+                Bytes::Pieces(_) => writer.coded_from_with(id, instance, &bytes.pieces(), options),
+            };
+            Ok(written?)
+        })?;
+    }
+    Ok(())
+}
 
-    fn encode_tables(&self) -> Result<Vec<u8>, Error> {
-        let mut out = Vec::new();
-        wire::put_name(&mut out, &self.name)?;
-        wire::put_varint(&mut out, u64::from(self.entity_count()));
-        wire::put_varint(&mut out, self.tables.len() as u64);
-        for table in &self.tables {
-            wire::put_varint(&mut out, u64::from(table.rows));
-            wire::put_varint(&mut out, table.components.len() as u64);
-            for &component in &table.components {
-                wire::put_varint(&mut out, u64::from(component));
-            }
+/// Encodes the tables, with these numbers for the components at their places, and what a part says of the whole.
+pub(crate) fn encode_tables(
+    name: &str,
+    doc: &WorldDoc<'_>,
+    places: &[u16],
+    part: Option<(u32, u32)>,
+) -> Result<Vec<u8>, Error> {
+    let mut out = Vec::new();
+    wire::put_name(&mut out, name)?;
+    wire::put_varint(&mut out, u64::from(doc.entity_count()));
+    wire::put_varint(&mut out, doc.tables.len() as u64);
+    for table in &doc.tables {
+        wire::put_varint(&mut out, u64::from(table.rows));
+        wire::put_varint(&mut out, table.components.len() as u64);
+        for &component in &table.components {
+            let component = places.get(usize::from(component)).copied().unwrap_or(component);
+            wire::put_varint(&mut out, u64::from(component));
         }
-        Ok(out)
     }
+    if let Some((first, total)) = part {
+        wire::put_varint(&mut out, u64::from(first));
+        wire::put_varint(&mut out, u64::from(total));
+    }
+    Ok(out)
 }
 
 /// Writes several worlds, such as the levels of a game, into one container, from which each can be loaded alone.
@@ -124,12 +165,15 @@ pub fn encode_worlds<W: Write>(
     let head = worlds.first().map(|world| world.meta.to_metadata()).unwrap_or_default();
     let writer_options =
         WriterOptions::new(FileKind::WORLD).codec(options.codec).head(head).store(options.store_id, 0);
+    let writer_options = writer_options.threads(options.threads);
     let mut writer = Writer::new(out, writer_options)?;
     let mut tail = Metadata::new();
     let mut report = EncodeReport::default();
     for (index, world) in (0_u16..=u16::MAX).zip(worlds) {
         let schema = world.schema().encode()?;
-        world.write(&mut writer, index, &schema, options)?;
+        let tables = encode_tables(&world.name, world, &[], None)?;
+        let (ids, columns) = (world.foreign_ids.as_deref(), (0_u16..).zip(&world.columns));
+        write_world(&mut writer, index, &schema, &tables, ids, columns, options)?;
         if index == 0 {
             tail.set_schema_hash(hash_encoded(&schema));
         }
@@ -160,40 +204,79 @@ fn check_worlds(worlds: &[&WorldDoc<'_>]) -> Result<(), Error> {
     Ok(())
 }
 
-fn write_column<W: Write>(
-    writer: &mut Writer<W>,
-    instance: u32,
-    column: &Column<'_>,
+/// What a section of a column holds.
+enum Bytes<'c> {
+    One(Cow<'c, [u8]>),
+    Pieces(&'c [Cow<'c, [u8]>]),
+}
+
+impl Bytes<'_> {
+    fn pieces(&self) -> Vec<&[u8]> {
+        match self {
+            Self::One(bytes) => vec![bytes],
+            Self::Pieces(pieces) => pieces.iter().map(AsRef::as_ref).collect(),
+        }
+    }
+}
+
+/// Hands the sections of a column to `put`, in their order.
+fn put_column<'c>(
+    column: &'c Column<'_>,
     options: &EncodeOptions,
+    whole: SectionOptions,
+    put: &mut dyn FnMut(SectionId, Bytes<'c>, SectionOptions) -> Result<(), Error>,
 ) -> Result<(), Error> {
     match &column.data {
         ColumnData::Plain(pieces) => {
             let row_size = column.row_size().unwrap_or_default();
             if row_size != 0 {
-                let pieces: Vec<&[u8]> = pieces.iter().map(AsRef::as_ref).collect();
-                let section = options.section(row_size, writer.section_options());
-                writer.coded_from_with(SectionId::VALUES, instance, &pieces, section)?;
+                put(SectionId::VALUES, Bytes::Pieces(pieces), options.section(row_size, whole))?;
             }
         }
         ColumnData::Rows { data, lengths, targets } => {
-            writer.coded_from(SectionId::VALUES, instance, &[data])?;
-            writer.coded_from(SectionId::LENGTHS, instance, &[&encode_lengths(lengths)])?;
+            put(SectionId::VALUES, Bytes::One(Cow::Borrowed(data)), whole)?;
+            put(SectionId::LENGTHS, Bytes::One(encode_lengths(lengths).into()), whole)?;
             if !targets.is_empty() {
-                writer.coded_from(SectionId::TARGETS, instance, &[&le_bytes(targets)])?;
+                put(SectionId::TARGETS, Bytes::One(le_bytes(targets)), whole)?;
             }
         }
         ColumnData::Opaque { data, lengths } => {
-            writer.coded_from(SectionId::VALUES, instance, &[data])?;
-            writer.coded_from(SectionId::LENGTHS, instance, &[&encode_lengths(lengths)])?;
+            put(SectionId::VALUES, Bytes::One(Cow::Borrowed(data)), whole)?;
+            put(SectionId::LENGTHS, Bytes::One(encode_lengths(lengths).into()), whole)?;
         }
         ColumnData::References { targets, ranks } => {
-            writer.coded_from(SectionId::TARGETS, instance, &[&le_bytes(targets)])?;
+            put(SectionId::TARGETS, Bytes::One(le_bytes(targets)), whole)?;
             if let Some(ranks) = ranks {
-                writer.coded_from(SectionId::RANKS, instance, &[&le_bytes(ranks)])?;
+                put(SectionId::RANKS, Bytes::One(le_bytes(ranks)), whole)?;
             }
         }
     }
     Ok(())
+}
+
+/// Writes columns with several threads, across the borders of sections.
+fn write_together<'c, W: Write>(
+    writer: &mut Writer<W>,
+    world: u16,
+    columns: impl Iterator<Item = (u16, &'c Column<'c>)>,
+    options: &EncodeOptions,
+) -> Result<(), Error> {
+    let whole = writer.section_options();
+    let mut sections: Vec<(SectionId, u32, Bytes<'c>, SectionOptions)> = Vec::new();
+    for (component, column) in columns {
+        let instance = instance(world, component);
+        put_column(column, options, whole, &mut |id, bytes, options| {
+            sections.push((id, instance, bytes, options));
+            Ok(())
+        })?;
+    }
+    let pieces: Vec<Vec<&[u8]>> = sections.iter().map(|(_, _, bytes, _)| bytes.pieces()).collect();
+    let all: Vec<CodedSection<'_>> = sections
+        .iter()
+        .zip(&pieces)
+        .map(|((id, instance, _, options), pieces)| CodedSection::new(*id, *instance, pieces, *options))
+        .collect();
+    Ok(writer.coded_all(&all)?)
 }
 
 fn le_bytes(ordinals: &[u32]) -> Cow<'_, [u8]> {

@@ -137,6 +137,61 @@ pub enum Error {
         count: u64,
     },
 
+    /// The adapter of this ECS can't do this.
+    #[error("this ECS's adapter has no support for {what}")]
+    NotSupported {
+        /// What.
+        what: &'static str,
+    },
+
+    /// Two entities have one `PersistId`.
+    #[error(
+        "two entities have the id {id}: {place}; give one of them another, or choose what becomes of the other with IdConflict"
+    )]
+    DuplicateId {
+        /// The id.
+        id: crate::PersistId,
+        /// Where: in a file, or in the file and the world.
+        place: &'static str,
+    },
+
+    /// A selection doesn't fit the document that it is to choose from.
+    #[error("{what}: {found}, expected {expected}; make the selection for this document")]
+    BadSelection {
+        /// What doesn't fit.
+        what: &'static str,
+        /// What the selection has.
+        found: u64,
+        /// What the document has, or the most that it allows.
+        expected: u64,
+    },
+
+    /// Entities have no `PersistId`, and what was asked for knows entities by it.
+    #[error(
+        "{entities} of {of} entities have no component keepstone.PersistId, which {what} needs; give every entity one before it is saved"
+    )]
+    NoPersistId {
+        /// How many have none.
+        entities: u64,
+        /// How many entities there are.
+        of: u64,
+        /// What needs it.
+        what: &'static str,
+    },
+
+    /// Two columns of a file are of one registered component, under its name and one that it had before, or under two of those.
+    #[error(
+        "components {first} and {second} of the file are one component by the aliases of {type_name}; take one of the aliases away"
+    )]
+    SameComponent {
+        /// One name in the file.
+        first: String,
+        /// The other.
+        second: String,
+        /// The registered Rust type.
+        type_name: &'static str,
+    },
+
     /// One type is registered under two names.
     #[error(
         "type {type_name} is registered as component {first} already and would be {second} too; register a type once"
@@ -233,6 +288,8 @@ pub enum Error {
     Custom {
         /// The name of the format.
         format: String,
+        /// What the caller should do.
+        kind: Kind,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -250,7 +307,8 @@ impl Error {
             #[cfg(feature = "json")]
             Self::Json { problem, .. } => problem.kind(),
             Self::Read { .. } | Self::Write { .. } => Kind::Io,
-            Self::Custom { .. } => Kind::Damaged,
+            Self::Custom { kind, .. } => *kind,
+            Self::DuplicateId { .. } | Self::BadSelection { .. } | Self::NoPersistId { .. } => Kind::Misuse,
             Self::NewerFormat { .. } | Self::NewerComponent { .. } | Self::NewerSection { .. } => Kind::Newer,
             Self::Limit { .. } => Kind::Limit,
             Self::UnknownComponent { .. }
@@ -260,6 +318,8 @@ impl Error {
             | Self::BadName { .. }
             | Self::WouldLeaveOut { .. }
             | Self::Dangling { .. }
+            | Self::NotSupported { .. }
+            | Self::SameComponent { .. }
             | Self::SeveralWorlds { .. }
             | Self::DuplicateFormat { .. }
             | Self::UnknownFormat { .. }

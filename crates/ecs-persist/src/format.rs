@@ -55,6 +55,12 @@ pub trait WorldFormat: Send + Sync {
     /// # Errors
     /// When the bytes break a rule of the format or a limit, are of a later version, or hold no such world.
     fn load(&self, input: &mut dyn Read, options: &ReadOptions<'_>) -> Result<WorldDoc<'static>, Error>;
+
+    /// Whether it is [`Columnar`] itself, whose files a caller that holds them may read without copying.
+    #[doc(hidden)]
+    fn is_columnar(&self) -> bool {
+        false
+    }
 }
 
 /// How a document is written. Each format looks at what concerns it.
@@ -107,11 +113,13 @@ pub struct ReadOptions<'s> {
     pub world: Option<String>,
     /// What the components are, where the file doesn't say.
     pub schema: Option<&'s Schema>,
+    /// Whether components that neither the file nor the schema describes are guessed, although there is a schema.
+    pub guess: bool,
 }
 
 impl Default for ReadOptions<'_> {
     fn default() -> Self {
-        Self { bytes_max: 1 << 36, limits: None, world: None, schema: None }
+        Self { bytes_max: 1 << 36, limits: None, world: None, schema: None, guess: false }
     }
 }
 
@@ -137,6 +145,13 @@ impl<'s> ReadOptions<'s> {
     /// Says what the components are, where the file doesn't.
     pub fn schema(mut self, schema: &'s Schema) -> Self {
         self.schema = Some(schema);
+        self
+    }
+
+    /// Chooses whether components that neither the file nor the schema describes are guessed, although there is a schema: for one
+    /// that is known to be incomplete, such as [`EcsWorld::schema`](crate::EcsWorld::schema).
+    pub fn guess(mut self, guess: bool) -> Self {
+        self.guess = guess;
         self
     }
 

@@ -183,7 +183,7 @@ fn load(text: &str, options: &ReadOptions<'_>) -> Result<WorldDoc<'static>, Erro
         check_version(start, &found, text)?;
     }
     let limits = options.limits_for(text.len());
-    let doc = World::new(start, options.schema, limits).read(&found).map_err(wrap)?;
+    let doc = World::new(start, options.schema, options.guess, limits).read(&found).map_err(wrap)?;
     match &options.world {
         Some(name) if *name != doc.name => Err(no_world(Some(name), &[doc.name])),
         _ => Ok(doc),

@@ -22,38 +22,58 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod canonical;
 mod check;
 mod codec;
+mod coder;
+mod dangling;
 mod decode;
 mod doc;
 mod encode;
 mod error;
+mod filter;
 mod format;
+mod gather;
+mod hash;
+mod identity;
 #[cfg(feature = "json")]
 mod json;
 mod lengths;
 mod meta;
+mod partial;
+mod parts;
 mod persist;
 mod registry;
 mod report;
+mod reuse;
 mod schema;
+mod validate;
 mod world;
 
 pub use codec::{AsMarker, AsPlain, AsProxy, AsSerde, Codec, Marker, Runs};
-pub use decode::{WorldEntry, list_worlds};
+pub use coder::{Coder, Converted, Stateless};
+pub use dangling::{Dangling, DanglingReference};
+pub use decode::{WorldEntry, for_each_part, list_worlds};
 pub use doc::{Column, ColumnData, NONE, Table, WorldDoc};
 pub use encode::{EncodeOptions, encode_worlds};
 pub use error::Error;
+pub use filter::{Filter, Filtered, RowView};
 pub use format::{Columnar, FIRST_BYTES_MAX, PersistenceManager, ReadOptions, WorldFormat, WriteOptions};
+pub use gather::{Gathered, Keep, Selection, targets_by_row};
+pub use hash::{ComponentHashes, WorldHash};
+pub use identity::{IdSource, PersistId};
 #[cfg(feature = "json")]
 pub use json::{Json, JsonProblem};
 pub use lengths::Lengths;
 pub use meta::WorldMeta;
-pub use persist::{Persist, PersistRelationship};
+pub use partial::{AsPartial, Partial};
+pub use parts::{LeftBehind, PART_ROWS, PartReader, PartSink, PartSource, PartWriter, WorldPart};
+pub use persist::{Persist, PersistRelationship, PersistTransient};
 pub use registry::{Entry, Registry};
-pub use report::{Capture, Difference, EncodeReport, LeftOut, Reason, SpawnReport};
+pub use report::{Capture, Difference, EncodeReport, LeftOut, Reason, RestoreReport, SpawnReport};
 pub use schema::{ComponentSchema, Encoding, Schema};
-pub use world::{EcsWorld, SpawnOptions, Unknown};
+pub use validate::{DocLimits, Validation};
+pub use world::{EcsWorld, IdConflict, Match, SpawnOptions, Unknown};
 
 /// What `#[derive(Persist)]` calls in a crate without an ECS adapter: nothing to register with.
 #[doc(hidden)]
@@ -74,5 +94,10 @@ macro_rules! __register_relationship {
 pub mod __derive {
     pub use keepstone_format::plain::{Layout, Plain};
 
-    pub use crate::{AsMarker, AsPlain, AsSerde, Codec, Marker, Persist, PersistRelationship};
+    pub use serde;
+
+    pub use crate::{
+        AsMarker, AsPartial, AsPlain, AsSerde, Codec, Marker, Partial, Persist, PersistRelationship,
+        PersistTransient,
+    };
 }

@@ -1,6 +1,6 @@
 use std::{
     any::{TypeId, type_name},
-    collections::HashMap,
+    collections::{HashMap, HashSet},
 };
 
 use crate::{error::Error, persist::Persist};
@@ -11,6 +11,7 @@ pub struct Registry<C> {
     entries: Vec<Entry<C>>,
     by_name: HashMap<String, usize>,
     by_type: HashMap<TypeId, usize>,
+    transient: HashSet<TypeId>,
 }
 
 /// One registered component.
@@ -52,7 +53,12 @@ impl<C> Entry<C> {
 
 impl<C> Default for Registry<C> {
     fn default() -> Self {
-        Self { entries: Vec::new(), by_name: HashMap::new(), by_type: HashMap::new() }
+        Self {
+            entries: Vec::new(),
+            by_name: HashMap::new(),
+            by_type: HashMap::new(),
+            transient: HashSet::new(),
+        }
     }
 }
 
@@ -63,7 +69,49 @@ impl<C> Registry<C> {
     /// [`Error::DuplicateName`] when another type has that name, [`Error::DuplicateType`] when the type has another name,
     /// [`Error::BadName`] when the name is empty or too long.
     pub fn insert<T: Persist>(&mut self, ops: C) -> Result<(), Error> {
-        self.insert_as::<T>(T::NAME, T::VERSION, ops)
+        self.insert_as::<T>(T::NAME, T::VERSION, ops)?;
+        T::ALIASES.iter().try_for_each(|alias| self.insert_alias::<T>(alias))
+    }
+
+    /// Lets `T`, registered before, also be read under a name that it once had. It is written under its own name.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateName`] when another type has that name, [`Error::BadName`] when the name is empty or too long or `T` is not
+    /// registered.
+    pub fn insert_alias<T: 'static>(&mut self, alias: &str) -> Result<(), Error> {
+        let type_name = type_name::<T>();
+        let Some(&index) = self.by_type.get(&TypeId::of::<T>()) else {
+            return Err(Error::BadName { name: alias.to_owned(), type_name, len: alias.len() });
+        };
+        check_name(alias, type_name)?;
+        match self.get(alias) {
+            Some(first) if first.type_id != TypeId::of::<T>() => {
+                let (name, first) = (alias.to_owned(), first.type_name);
+                Err(Error::DuplicateName { name, first, second: type_name })
+            }
+            _ => {
+                self.by_name.insert(alias.to_owned(), index);
+                Ok(())
+            }
+        }
+    }
+
+    /// Says that `T` is left out of saves on purpose: reports then don't count its values as lost.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateType`] when `T` is registered to be saved.
+    pub fn insert_transient<T: 'static>(&mut self) -> Result<(), Error> {
+        if let Some(first) = self.get_by_type(TypeId::of::<T>()) {
+            let (first, second) = (first.name.clone(), "a transient component".to_owned());
+            return Err(Error::DuplicateType { type_name: type_name::<T>(), first, second });
+        }
+        self.transient.insert(TypeId::of::<T>());
+        Ok(())
+    }
+
+    /// Whether a type is left out on purpose: see [`Registry::insert_transient`].
+    pub fn is_transient(&self, type_id: TypeId) -> bool {
+        self.transient.contains(&type_id)
     }
 
     /// Registers a type under a name and version given here, for types that can't implement [`Persist`].
@@ -72,9 +120,7 @@ impl<C> Registry<C> {
     /// As [`Registry::insert`].
     pub fn insert_as<T: 'static>(&mut self, name: &str, version: u32, ops: C) -> Result<(), Error> {
         let (type_id, type_name) = (TypeId::of::<T>(), type_name::<T>());
-        if name.is_empty() || name.len() > 255 {
-            return Err(Error::BadName { name: name.to_owned(), type_name, len: name.len() });
-        }
+        check_name(name, type_name)?;
         if let Some(first) = self.get(name) {
             if first.type_id == type_id {
                 return Ok(());
@@ -96,7 +142,7 @@ impl<C> Registry<C> {
         Ok(())
     }
 
-    /// The component with this name.
+    /// The component that has, or once had, this name.
     pub fn get(&self, name: &str) -> Option<&Entry<C>> {
         self.by_name.get(name).and_then(|&index| self.entries.get(index))
     }
@@ -120,4 +166,11 @@ impl<C> Registry<C> {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
+}
+
+fn check_name(name: &str, type_name: &'static str) -> Result<(), Error> {
+    if name.is_empty() || name.len() > 255 {
+        return Err(Error::BadName { name: name.to_owned(), type_name, len: name.len() });
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 use std::{borrow::Cow, fmt};
 
-use crate::doc::WorldDoc;
+use crate::{doc::WorldDoc, identity::PersistId};
 
 /// A captured world: the document, the entities behind its ordinals, and what was left out.
 #[derive(Debug)]
@@ -26,6 +26,13 @@ impl<'w, E: Copy> Capture<'w, E> {
     /// The entity of each ordinal, in order.
     pub fn entities(&self) -> impl Iterator<Item = E> + '_ {
         self.entities.iter().flat_map(|piece| piece.iter().copied())
+    }
+
+    /// Puts the entity of each ordinal behind what is in `into`, piece by piece.
+    pub fn append_entities(&self, into: &mut Vec<E>) {
+        for piece in &self.entities {
+            into.extend_from_slice(piece);
+        }
     }
 }
 
@@ -60,6 +67,10 @@ pub enum Reason {
     OfTheEcs,
     /// It stands on the entity of a resource, and such entities are not saved.
     OnResource,
+    /// Its type is left out on purpose, or this value said that it is not to be saved.
+    Transient,
+    /// A filter of the caller leaves it out.
+    Filtered,
     /// It was kept while the component was not registered, and now it is: load the file again to have it.
     KeptBefore,
 }
@@ -78,6 +89,8 @@ impl fmt::Display for Reason {
             Self::Rebuilt => "rebuilt on load",
             Self::OfTheEcs => "of the ECS itself",
             Self::OnResource => "on the entity of a resource",
+            Self::Transient => "transient",
+            Self::Filtered => "left out by a filter",
             Self::KeptBefore => "kept before it was registered",
         })
     }
@@ -133,12 +146,66 @@ pub struct SpawnReport<E> {
     pub unknown: Vec<(String, u64)>,
     /// References to nothing; a relationship without a target was not inserted.
     pub dangling: u64,
+    /// `PersistId`s that were in use and what they became: see [`IdConflict::Remap`](crate::IdConflict::Remap).
+    pub remapped: Vec<(PersistId, PersistId)>,
+    /// Entities of the world that were despawned for those of the file: see [`IdConflict::Replace`](crate::IdConflict::Replace).
+    pub replaced: u64,
 }
 
 impl<E> SpawnReport<E> {
     /// A report of a world whose entities are these; for adapters.
     pub fn new(entities: Vec<E>) -> Self {
-        Self { entities, values: 0, resources: 0, unknown: Vec::new(), dangling: 0 }
+        Self {
+            entities,
+            values: 0,
+            resources: 0,
+            unknown: Vec::new(),
+            dangling: 0,
+            remapped: Vec::new(),
+            replaced: 0,
+        }
+    }
+}
+
+/// What a restore in place changed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RestoreReport<E> {
+    /// The entity of each ordinal of the document.
+    pub entities: Vec<E>,
+    /// How many of them were spawned.
+    pub spawned: u64,
+    /// Those that had been despawned since and came back: the entity they were, and the one they are. Known only with
+    /// [`Match::Entities`](crate::Match::Entities).
+    pub respawned: Vec<(E, E)>,
+    /// Entities that the document doesn't have and that were despawned.
+    pub despawned: u64,
+    /// Values that were written because they differed or were missing, resources included.
+    pub written: u64,
+    /// Values that were equal and were not touched.
+    pub unchanged: u64,
+    /// Registered components and resources that were removed.
+    pub removed: u64,
+    /// Components of the document that are not registered, with how many values each has.
+    pub unknown: Vec<(String, u64)>,
+    /// References to nothing.
+    pub dangling: u64,
+}
+
+impl<E> RestoreReport<E> {
+    /// A report of a world whose entities are these; for adapters.
+    pub fn new(entities: Vec<E>) -> Self {
+        Self {
+            entities,
+            spawned: 0,
+            respawned: Vec::new(),
+            despawned: 0,
+            written: 0,
+            unchanged: 0,
+            removed: 0,
+            unknown: Vec::new(),
+            dangling: 0,
+        }
     }
 }
 

@@ -88,6 +88,13 @@ impl Schema {
         Self { components }
     }
 
+    /// A schema of these components, in whatever order they come; for adapters.
+    pub fn of(components: impl IntoIterator<Item = ComponentSchema>) -> Self {
+        let mut components: Vec<ComponentSchema> = components.into_iter().collect();
+        components.sort_by(|a, b| a.name.cmp(&b.name));
+        Self { components }
+    }
+
     /// The components in file order: ascending by name.
     pub fn components(&self) -> &[ComponentSchema] {
         &self.components
@@ -105,13 +112,7 @@ impl Schema {
         let Ok(section) = reader.find(SectionId::SCHEMA, instance(world, 0)) else {
             return Err(Error::NoWorld { world: world.to_string(), found: reader.header().kind.to_string() });
         };
-        if section.decoded_len() > LEN_MAX {
-            return Err(Error::Limit {
-                what: "bytes of the schema",
-                needs: section.decoded_len(),
-                allowed: LEN_MAX,
-            });
-        }
+        check_len(section.decoded_len())?;
         Self::decode(&reader.read(section)?)
     }
 
@@ -132,8 +133,9 @@ impl Schema {
     /// Decodes what [`Schema::encode`] wrote.
     ///
     /// # Errors
-    /// The rule of FORMAT.md section 3.1 that doesn't hold.
+    /// The rule of FORMAT.md section 3.1 that doesn't hold; [`Error::Limit`] beyond 1 MiB.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        check_len(bytes.len() as u64)?;
         let mut input = Input::new("schema", bytes);
         let count = input.varint_u32()?;
         check_count(u64::from(count))?;
@@ -163,6 +165,13 @@ const LEN_MAX: u64 = 1 << 20;
 
 /// Each component may take four of a container's 65,535 sections.
 const COMPONENTS_MAX: u64 = 16_383;
+
+fn check_len(needs: u64) -> Result<(), Error> {
+    if needs > LEN_MAX {
+        return Err(Error::Limit { what: "bytes of the schema", needs, allowed: LEN_MAX });
+    }
+    Ok(())
+}
 
 fn check_count(needs: u64) -> Result<(), Error> {
     if needs > COMPONENTS_MAX {

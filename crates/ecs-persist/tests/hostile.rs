@@ -84,3 +84,26 @@ fn a_world_that_decodes_to_more_than_the_limit_is_refused_before_its_columns_are
         "{error}"
     );
 }
+
+#[test]
+fn values_without_bytes_are_bounded_by_those_that_have_some() {
+    let marker =
+        || keepstone_ecs_persist::Encoding::Plain((&keepstone_format::plain::Layout::Struct(&[])).into());
+    let world = |markers: u16, rows: u32| {
+        let table = keepstone_ecs_persist::Table { rows, components: (0..markers).collect() };
+        let name = |place: u16| format!("{place:05}");
+        let data = || keepstone_ecs_persist::ColumnData::Plain(Vec::new());
+        let columns = (0..markers).map(|at| crate::support::column(&name(at), false, (marker(), data())));
+        keepstone_ecs_persist::WorldDoc {
+            tables: vec![table],
+            columns: columns.collect(),
+            ..keepstone_ecs_persist::WorldDoc::default()
+        }
+    };
+    world(64, 1 << 20).check().unwrap();
+    let error = world(65, 1 << 20).check().unwrap_err();
+    assert!(
+        matches!(error, keepstone_ecs_persist::Error::Limit { what: "values of a world", .. }),
+        "{error}"
+    );
+}

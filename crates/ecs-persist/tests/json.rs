@@ -259,6 +259,13 @@ fn a_file_without_a_schema_is_read_with_the_one_given() {
     let schema = doc.schema();
     let back = Json.load(&mut text.as_bytes(), &ReadOptions::default().schema(&schema)).unwrap();
     assert_eq!(back, doc);
+    let mut part = doc.clone();
+    part.columns.truncate(1);
+    let part = part.schema();
+    let incomplete = ReadOptions::default().schema(&part);
+    assert!(Json.load(&mut text.as_bytes(), &incomplete).is_err());
+    let filled = Json.load(&mut text.as_bytes(), &incomplete.guess(true)).unwrap();
+    assert_eq!((&filled.tables, &filled.columns[0]), (&doc.tables, &doc.columns[0]));
     let guessed = from_json(&text).unwrap();
     assert_eq!(guessed.tables, doc.tables);
     assert!(guessed.columns[1].schema.encoding.to_string().contains("str"));

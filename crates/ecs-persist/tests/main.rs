@@ -5,15 +5,23 @@
     reason = "options that can grow have no literal outside their crate"
 )]
 
+mod canonical;
 mod corpus;
 mod damage;
+mod filter;
 mod formats;
+mod gather;
 mod golden;
+mod hash;
 mod hostile;
+mod hostile_parts;
+mod in_parts;
 #[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "json")]
 mod json_values;
 mod parts;
+mod random;
 mod round_trip;
 mod support;
+mod validate;

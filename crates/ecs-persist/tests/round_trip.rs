@@ -193,3 +193,34 @@ fn compressed_worlds_come_back() {
     assert!(report.bytes_stored < report.bytes_decoded, "{report:?}");
     assert_eq!(decode(&bytes).unwrap(), doc);
 }
+
+#[test]
+fn several_threads_write_the_same_bytes_and_read_the_same_world() {
+    let rows_count = 400_000_u32;
+    let near: Vec<Pos> = (0..rows_count)
+        .map(|i| Pos {
+            x: f32::from(u16::try_from(i / 7).unwrap()),
+            y: f32::from(u16::try_from(i % 100).unwrap()),
+        })
+        .collect();
+    let names: Vec<Name> = (0..rows_count).map(|i| Name(format!("name {}", i % 999))).collect();
+    let mut doc = WorldDoc::default();
+    doc.tables = vec![keepstone_ecs_persist::Table { rows: rows_count, components: vec![0, 1] }];
+    doc.columns = vec![column("a.pos", false, plain(&near)), column("b.name", false, rows(&names))];
+    let options = EncodeOptions::default();
+    let (one, _) = doc.encode(Vec::new(), &options).unwrap();
+    for threads in [2, 5] {
+        let threads = std::num::NonZeroUsize::new(threads).unwrap();
+        let (several, _) = doc.encode(Vec::new(), &options.clone().threads(threads)).unwrap();
+        assert!(several == one, "{threads} threads write other bytes");
+        let reader = Reader::open(one.as_slice(), Limits::for_file_len(one.len() as u64)).unwrap();
+        let alone = WorldDoc::decode(&reader, 0).unwrap();
+        assert!(WorldDoc::decode_with(&reader, 0, threads).unwrap() == alone);
+        let mut damaged = one.clone();
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 1;
+        let reader = Reader::open(damaged.as_slice(), Limits::for_file_len(one.len() as u64)).unwrap();
+        let (alone, together) = (WorldDoc::decode(&reader, 0), WorldDoc::decode_with(&reader, 0, threads));
+        assert_eq!(together.unwrap_err().to_string(), alone.unwrap_err().to_string());
+    }
+}

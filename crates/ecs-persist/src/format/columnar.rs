@@ -27,6 +27,10 @@ impl WorldFormat for Columnar {
         detect(first_bytes) == Some(Format::Keep)
     }
 
+    fn is_columnar(&self) -> bool {
+        true
+    }
+
     fn version_of(&self, first_bytes: &[u8]) -> Option<u32> {
         // What the header means is the container's matter, and so is the error for another version.
         Header::read(first_bytes).ok().map(|header| header.major.into())

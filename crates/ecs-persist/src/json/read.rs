@@ -51,6 +51,8 @@ pub(super) struct Spec {
 pub(super) struct World<'t, 's> {
     pub(super) cursor: Cursor<'t>,
     schema: Option<&'s Schema>,
+    /// Whether the schema may lack components.
+    guess: bool,
     limits: Limits,
     charged: u64,
     specs: BTreeMap<String, Spec>,
@@ -74,9 +76,9 @@ struct Scan {
 }
 
 impl<'t, 's> World<'t, 's> {
-    pub(super) fn new(cursor: Cursor<'t>, schema: Option<&'s Schema>, limits: Limits) -> Self {
+    pub(super) fn new(cursor: Cursor<'t>, schema: Option<&'s Schema>, guess: bool, limits: Limits) -> Self {
         let (specs, type_ids) = (BTreeMap::new(), HashMap::new());
-        Self { cursor, schema, limits, charged: 0, specs, listed: false, type_ids }
+        Self { cursor, schema, guess, limits, charged: 0, specs, listed: false, type_ids }
     }
 
     pub(super) fn charge(&mut self, at: usize, bytes: u64) -> Result<()> {
@@ -200,7 +202,7 @@ impl<'t, 's> World<'t, 's> {
         }
         let spec = match given {
             Some(given) => Spec { version: given.version, resource, encoding: Some(with_tree(given, at)?) },
-            None if self.listed || self.schema.is_some() => {
+            None if self.listed || (self.schema.is_some() && !self.guess) => {
                 let listed = self.specs.keys().map(String::as_str);
                 let given = self.schema.iter().flat_map(|schema| schema.components());
                 let known: BTreeSet<&str> =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keepstone_value::{Decoder, EntityType, Error, Options, Resolve, Shape};
+use keepstone_value::{Decoder, EntityType, Error, Options, Resolve, Shape, Value};
 use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
@@ -75,7 +75,7 @@ pub(crate) fn check(bytes: &[u8]) {
     }
 }
 
-/// Reads a column as nothing, as dynamic values and as types. What is read as anything can be passed over.
+/// Reads a column as nothing, by its shape alone, as dynamic values and as types. What is read as anything can be passed over.
 pub(crate) fn check_column(shape: &Shape, data: &[u8], lens: &[u32], targets: &[u32], human_readable: bool) {
     let options = Options { human_readable, elements_max: ELEMENTS_MAX, ..Options::default() };
     let column = Column { shape, data, lens, targets, options };
@@ -92,6 +92,13 @@ pub(crate) fn check_column(shape: &Shape, data: &[u8], lens: &[u32], targets: &[
     for read in read {
         assert!(read.is_err() || skipped.is_ok(), "rows are read that can't be passed over: {skipped:?}");
     }
+    // By the shape alone, without a resolve.
+    let values = column.values();
+    assert!(values.is_err() || skipped.is_ok(), "values are read that can't be passed over: {skipped:?}");
+    for value in values.into_iter().flatten() {
+        assert_eq!(value.difference(&value), None);
+        assert!(!value.to_string().is_empty());
+    }
 }
 
 struct Column<'a> {
@@ -102,7 +109,14 @@ struct Column<'a> {
     options: Options,
 }
 
-impl Column<'_> {
+impl<'a> Column<'a> {
+    fn values(&self) -> Result<Vec<Value<'a>>, Error> {
+        let mut decoder = Decoder::new(self.shape, self.data, self.targets, None, &self.options);
+        let values = self.lens.iter().map(|len| decoder.value(*len)).collect::<Result<_, _>>()?;
+        decoder.finish()?;
+        Ok(values)
+    }
+
     fn read<T: DeserializeOwned>(&self) -> Result<(), Error> {
         let mut ids = SameIds;
         let mut decoder = Decoder::new(self.shape, self.data, self.targets, Some(&mut ids), &self.options);
