@@ -1,15 +1,79 @@
-//! Components of bevy_ecs that every world may have.
+//! Components of bevy_ecs and of this crate that every world may have.
+
+use std::borrow::Cow;
 
 use bevy_ecs::{entity_disabling::Disabled, hierarchy::ChildOf, name::Name};
-use keepstone_ecs_persist::{AsProxy, Error};
+use keepstone_ecs_persist::{AsPlain, AsProxy, Codec, Column, ColumnData, Encoding, Error, IdSource, Runs};
+use keepstone_value::{Entities, Resolve};
 use serde::{Deserialize, Serialize};
 
-use crate::registry::{Registry, RegistryExt};
+use crate::{
+    identity::{PersistId, PersistIndex},
+    registry::{Registry, RegistryExt},
+};
 
 pub(crate) fn add_to(registry: &mut Registry) -> Result<(), Error> {
     registry.add_relationship::<ChildOf>("bevy_ecs.ChildOf", 1)?;
     registry.add_as::<Name, AsProxy<SavedName>>("bevy_ecs.Name", 1)?;
-    registry.add_as::<Disabled, AsProxy<SavedDisabled>>("bevy_ecs.Disabled", 1)
+    registry.add_as::<Disabled, AsProxy<SavedDisabled>>("bevy_ecs.Disabled", 1)?;
+    let (name, version) =
+        (keepstone_ecs_persist::PersistId::COMPONENT, keepstone_ecs_persist::PersistId::VERSION);
+    registry.add_as::<PersistId, AsId>(name, version)?;
+    registry.add_as::<PersistIndex, AsSource>(IdSource::RESOURCE, IdSource::VERSION)
+}
+
+/// Rows are the numbers.
+pub(crate) struct AsId;
+
+impl Codec<PersistId> for AsId {
+    fn capture<'w>(
+        rows: Runs<'w, PersistId>,
+        _: &mut dyn Entities,
+    ) -> Result<(Encoding, ColumnData<'w>), keepstone_value::Error> {
+        let mut bytes = Vec::with_capacity(rows.len() * size_of::<u64>());
+        rows.iter().for_each(|id| bytes.extend_from_slice(&id.0.to_le_bytes()));
+        Ok((plain::<u64>(), ColumnData::Plain(vec![Cow::Owned(bytes)])))
+    }
+
+    fn decode(column: &Column<'_>, rows: usize, entities: &mut dyn Resolve) -> Result<Vec<PersistId>, Error> {
+        let numbers = <AsPlain as Codec<u64>>::decode(column, rows, entities)?;
+        Ok(numbers.into_iter().map(PersistId).collect())
+    }
+
+    fn encoding() -> Option<Encoding> {
+        Some(plain::<u64>())
+    }
+}
+
+/// The row is where the source of ids stands: what else the index knows is in the column of the ids.
+pub(crate) struct AsSource;
+
+impl Codec<PersistIndex> for AsSource {
+    fn capture<'w>(
+        rows: Runs<'w, PersistIndex>,
+        _: &mut dyn Entities,
+    ) -> Result<(Encoding, ColumnData<'w>), keepstone_value::Error> {
+        let parts = rows.iter().flat_map(|index| index.source().to_parts());
+        let bytes: Vec<u8> = parts.flat_map(u64::to_le_bytes).collect();
+        Ok((plain::<[u64; 2]>(), ColumnData::Plain(vec![Cow::Owned(bytes)])))
+    }
+
+    fn decode(
+        column: &Column<'_>,
+        rows: usize,
+        entities: &mut dyn Resolve,
+    ) -> Result<Vec<PersistIndex>, Error> {
+        let parts = <AsPlain as Codec<[u64; 2]>>::decode(column, rows, entities)?;
+        Ok(parts.into_iter().map(|parts| PersistIndex::from_source(IdSource::from_parts(parts))).collect())
+    }
+
+    fn encoding() -> Option<Encoding> {
+        Some(plain::<[u64; 2]>())
+    }
+}
+
+fn plain<T: keepstone_format::plain::Plain>() -> Encoding {
+    Encoding::Plain(keepstone_format::plain::OwnedLayout::from(&T::LAYOUT))
 }
 
 #[derive(Serialize, Deserialize)]

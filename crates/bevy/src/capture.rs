@@ -1,4 +1,9 @@
-use std::{any::TypeId, borrow::Cow, collections::HashSet};
+use std::{
+    any::TypeId,
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+    ops::Range,
+};
 
 use bevy_ecs::{
     archetype::{Archetype, ArchetypeEntity, ArchetypeId},
@@ -8,10 +13,8 @@ use bevy_ecs::{
     world::World,
 };
 use keepstone_ecs_persist::{
-    Capture, Codec, Column, ColumnData, ComponentSchema, Encoding, Entry, Error, LeftOut, Reason, Runs,
-    Table, WorldDoc,
+    Capture, Column, ComponentSchema, Entry, Error, LeftOut, Reason, Runs, Table, WorldDoc,
 };
-use keepstone_value::Entities;
 
 use crate::{
     kept::{self, Kept, KeptColumn, KeptRows},
@@ -23,11 +26,13 @@ use crate::{
 /// Where rows of a column come from.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
-    /// All entities of an archetype, in its order.
+    /// Entities of an archetype, in its order.
     Archetype {
         /// Which.
         id: ArchetypeId,
-        /// The ordinal of its first entity; the others follow.
+        /// Its rows.
+        rows: Range<u32>,
+        /// The ordinal of the archetype's first entity; the others follow.
         first: u32,
         /// Whether its table holds these entities alone and in the same order.
         whole_table: bool,
@@ -38,21 +43,35 @@ pub(crate) enum Source {
 
 impl Source {
     /// The entities that are listed one by one.
-    fn entities(&self) -> &[Entity] {
+    pub(crate) fn entities(&self) -> &[Entity] {
         match self {
             Self::Archetype { .. } => &[],
             Self::Entities(entities) => entities,
         }
     }
-}
 
-/// Encodes or borrows the rows of `T`.
-pub(crate) fn capture_component<'w, T: Component, C: Codec<T>>(
-    world: &'w World,
-    sources: &[Source],
-    entities: &mut dyn Entities,
-) -> Result<(Encoding, ColumnData<'w>), keepstone_value::Error> {
-    C::capture(runs::<T>(world, sources), entities)
+    /// How many entities these are.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Archetype { rows, .. } => rows.len(),
+            Self::Entities(entities) => entities.len(),
+        }
+    }
+
+    /// Those of them in a range of their own places.
+    pub(crate) fn part(&self, own: Range<usize>) -> Self {
+        match self {
+            Self::Archetype { id, rows, first, whole_table } => {
+                let at = |place: usize| {
+                    let offset = u32::try_from(place).unwrap_or(u32::MAX);
+                    rows.start.saturating_add(offset).min(rows.end)
+                };
+                let rows = at(own.start)..at(own.end);
+                Self::Archetype { id: *id, rows, first: *first, whole_table: *whole_table }
+            }
+            Self::Entities(entities) => Self::Entities(entities.get(own).unwrap_or_default().to_vec()),
+        }
+    }
 }
 
 /// The rows of `T` that these sources have.
@@ -63,9 +82,9 @@ pub(crate) fn runs<'w, T: Component>(world: &'w World, sources: &[Source]) -> Ru
             Source::Entities(entities) => {
                 runs.push_scattered(entities.iter().filter_map(|&entity| world.get::<T>(entity)).collect());
             }
-            Source::Archetype { id, whole_table, .. } => {
+            Source::Archetype { id, rows, whole_table, .. } => {
                 let Some(archetype) = world.archetypes().get(*id) else { continue };
-                push_archetype(world, archetype, *whole_table, &mut runs);
+                push_archetype(world, archetype, rows, *whole_table, &mut runs);
             }
         }
     }
@@ -75,26 +94,28 @@ pub(crate) fn runs<'w, T: Component>(world: &'w World, sources: &[Source]) -> Ru
 fn push_archetype<'w, T: Component>(
     world: &'w World,
     archetype: &Archetype,
+    rows: &Range<u32>,
     whole_table: bool,
     runs: &mut Runs<'w, T>,
 ) {
-    let by_entity = || archetype.entities().iter().filter_map(|row| world.get::<T>(row.id())).collect();
-    let rows = match T::STORAGE_TYPE {
+    let own = rows.start as usize..rows.end as usize;
+    let entities = archetype.entities().get(own.clone()).unwrap_or_default();
+    let by_entity = || entities.iter().filter_map(|row| world.get::<T>(row.id())).collect();
+    let column = match T::STORAGE_TYPE {
         StorageType::SparseSet => None,
         StorageType::Table => raw::table_column::<T>(world, archetype.table_id()),
     };
-    match rows {
+    match column {
         None => runs.push_scattered(by_entity()),
-        Some(rows) if whole_table => runs.push_slice(rows),
+        Some(column) if whole_table => runs.push_slice(column.get(own).unwrap_or_default()),
         // Archetypes share a table's rows when sparse-set components tell them apart.
-        Some(rows) => runs.push_scattered(
-            archetype.entities().iter().filter_map(|row| rows.get(row.table_row().index())).collect(),
-        ),
+        Some(column) => runs
+            .push_scattered(entities.iter().filter_map(|row| column.get(row.table_row().index())).collect()),
     }
 }
 
 /// The tables that more than one archetype puts rows into: sparse-set components tell such archetypes apart.
-fn shared_tables(world: &World) -> HashSet<usize> {
+pub(crate) fn shared_tables(world: &World) -> HashSet<usize> {
     let mut seen = HashSet::new();
     let tables = world.archetypes().iter().map(|archetype| archetype.table_id().as_usize());
     tables.filter(|&table| !seen.insert(table)).collect()
@@ -112,22 +133,18 @@ fn is_whole_table(world: &World, archetype: &Archetype) -> bool {
 
 /// Captures a world: see [`EcsWorld::capture`](keepstone_ecs_persist::EcsWorld::capture).
 pub(crate) fn capture<'w>(world: &'w World, registry: &Registry) -> Result<Capture<'w, Entity>, Error> {
-    let mut plan = Plan::new(world, registry);
-    for archetype in world.archetypes().iter().filter(|archetype| !archetype.is_empty()) {
-        plan.add_archetype(archetype);
-    }
-    plan.finish()
+    Plan::of(world, registry).finish()
 }
 
 /// One column to be: a registered component that the world has, or one that it keeps without knowing it.
-struct Planned<'w, 'r> {
-    kind: PlannedKind<'w, 'r>,
-    sources: Vec<Source>,
-    resource: bool,
+pub(crate) struct Planned<'w, 'r> {
+    pub(crate) kind: PlannedKind<'w, 'r>,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) resource: bool,
 }
 
 #[derive(Clone, Copy)]
-enum PlannedKind<'w, 'r> {
+pub(crate) enum PlannedKind<'w, 'r> {
     Registered(ComponentId, &'r Entry<Ops>),
     Kept(u16, &'w KeptColumn),
 }
@@ -140,25 +157,44 @@ impl Planned<'_, '_> {
         }
     }
 
+    /// The component of a column whose values are asked one by one whether they are saved.
+    fn asks(&self) -> Option<(ComponentId, &Ops)> {
+        match self.kind {
+            PlannedKind::Registered(id, entry) if entry.ops().persists.is_some() => Some((id, entry.ops())),
+            _ => None,
+        }
+    }
+
     fn is_registered(&self, wanted: ComponentId) -> bool {
         matches!(self.kind, PlannedKind::Registered(id, _) if id == wanted)
     }
 }
 
-struct Plan<'w, 'r> {
+/// What a capture will hold, before any value is looked at.
+pub(crate) struct Plan<'w, 'r> {
     world: &'w World,
+    registry: &'r Registry,
     is_resource: Option<ComponentId>,
     kept_rows: Option<ComponentId>,
     shared_tables: HashSet<usize>,
-    columns: Vec<Planned<'w, 'r>>,
+    pub(crate) columns: Vec<Planned<'w, 'r>>,
     /// Rows of each table to be, and the places of its columns in `columns`.
-    tables: Vec<(u32, Vec<usize>)>,
-    ordinals: Ordinals<'w>,
-    left_out: Vec<LeftOut>,
-    entities_left_out: u64,
+    pub(crate) tables: Vec<(u32, Vec<usize>)>,
+    pub(crate) ordinals: Ordinals<'w>,
+    pub(crate) left_out: Vec<LeftOut>,
+    pub(crate) entities_left_out: u64,
 }
 
 impl<'w, 'r> Plan<'w, 'r> {
+    /// Looks at all archetypes of a world.
+    pub(crate) fn of(world: &'w World, registry: &'r Registry) -> Self {
+        let mut plan = Self::new(world, registry);
+        for archetype in world.archetypes().iter().filter(|archetype| !archetype.is_empty()) {
+            plan.add_archetype(archetype);
+        }
+        plan
+    }
+
     fn new(world: &'w World, registry: &'r Registry) -> Self {
         let resources = world.resource_entities();
         let mut columns: Vec<Planned<'w, 'r>> = Vec::new();
@@ -183,8 +219,9 @@ impl<'w, 'r> Plan<'w, 'r> {
             }
         }
         columns.sort_by(|a, b| a.name().cmp(b.name()));
-        Self {
+        let mut plan = Self {
             world,
+            registry,
             is_resource: world.component_id::<IsResource>(),
             kept_rows: world.component_id::<KeptRows>(),
             shared_tables: shared_tables(world),
@@ -193,6 +230,25 @@ impl<'w, 'r> Plan<'w, 'r> {
             ordinals: Ordinals::new(world),
             left_out,
             entities_left_out: 0,
+        };
+        plan.leave_out_transient_resources();
+        plan
+    }
+
+    /// Takes back resources that say that they are not to be saved.
+    fn leave_out_transient_resources(&mut self) {
+        let mut transient = Vec::new();
+        for column in self.columns.iter_mut().filter(|column| column.resource) {
+            let Some((id, ops)) = column.asks() else { continue };
+            let ops = ops.clone();
+            let entity = column.sources.iter().flat_map(Source::entities).next();
+            if entity.is_some_and(|&entity| !ops.persists(self.world, entity)) {
+                column.sources.clear();
+                transient.push(id);
+            }
+        }
+        for id in transient {
+            self.leave_out_transient(id, 1);
         }
     }
 
@@ -219,7 +275,7 @@ impl<'w, 'r> Plan<'w, 'r> {
                 self.leave_out(id, u64::from(archetype.len()));
             }
         }
-        if keeps {
+        if keeps || self.leaves_some_out(archetype, &saved) {
             self.add_groups(archetype, &saved);
         } else {
             self.add_whole(archetype, saved);
@@ -236,16 +292,50 @@ impl<'w, 'r> Plan<'w, 'r> {
             _ => archetype.entities().iter().map(ArchetypeEntity::id).collect(),
         };
         let first = self.ordinals.add_archetype(id, entities);
-        self.add_table(saved, archetype.len(), &Source::Archetype { id, first, whole_table });
+        self.add_table(
+            saved,
+            archetype.len(),
+            &Source::Archetype { id, rows: 0..archetype.len(), first, whole_table },
+        );
     }
 
-    /// Adds an archetype as a table for each set of kept components that its entities have.
+    /// Whether some value of these columns says that it is not to be saved.
+    fn leaves_some_out(&self, archetype: &Archetype, saved: &[usize]) -> bool {
+        let asks = || saved.iter().filter_map(|&place| self.columns.get(place)?.asks());
+        asks().any(|(_, ops)| archetype.entities().iter().any(|row| !ops.persists(self.world, row.id())))
+    }
+
+    /// Adds an archetype as a table for each set of components that its entities save: by what they keep, and by what says of itself that
+    /// it is not to be saved.
     fn add_groups(&mut self, archetype: &Archetype, saved: &[usize]) {
+        let mut groups: BTreeMap<Vec<usize>, Vec<Entity>> = BTreeMap::new();
+        let mut transient: BTreeMap<ComponentId, u64> = BTreeMap::new();
         for (numbers, entities) in kept::groups(self.world, archetype) {
             let is_kept = |column: &Planned<'_, '_>| matches!(column.kind, PlannedKind::Kept(number, _) if numbers.contains(&number));
             let kept = (0..).zip(&self.columns).filter(|(_, column)| is_kept(column)).map(|(at, _)| at);
-            let mut saved: Vec<usize> = saved.iter().copied().chain(kept).collect();
-            saved.sort_unstable();
+            let mut all: Vec<usize> = saved.iter().copied().chain(kept).collect();
+            all.sort_unstable();
+            let asks: Vec<_> =
+                all.iter().filter_map(|&at| Some((at, self.columns.get(at)?.asks()?))).collect();
+            if asks.is_empty() {
+                groups.entry(all).or_default().extend(entities);
+                continue;
+            }
+            for entity in entities {
+                let mut own = all.clone();
+                for &(at, (id, ops)) in &asks {
+                    if !ops.persists(self.world, entity) {
+                        own.retain(|&place| place != at);
+                        *transient.entry(id).or_default() += 1;
+                    }
+                }
+                groups.entry(own).or_default().push(entity);
+            }
+        }
+        for (id, count) in transient {
+            self.leave_out_transient(id, count);
+        }
+        for (saved, entities) in groups {
             for &entity in &entities {
                 self.ordinals.add(entity);
             }
@@ -278,7 +368,9 @@ impl<'w, 'r> Plan<'w, 'r> {
             return;
         }
         let name = info.name().to_string();
-        let reason = if info.relationship_accessor().is_some() {
+        let reason = if info.type_id().is_some_and(|id| self.registry.is_transient(id)) {
+            Reason::Transient
+        } else if info.relationship_accessor().is_some() {
             Reason::Rebuilt
         } else if name.starts_with("bevy_ecs::") {
             Reason::OfTheEcs
@@ -287,7 +379,18 @@ impl<'w, 'r> Plan<'w, 'r> {
         } else {
             Reason::NotRegistered
         };
-        if let Some(left) = self.left_out.iter_mut().find(|left| left.component == name) {
+        self.note(name, count, reason);
+    }
+
+    fn leave_out_transient(&mut self, id: ComponentId, count: u64) {
+        if let Some(info) = self.world.components().get_info(id) {
+            self.note(info.name().to_string(), count, Reason::Transient);
+        }
+    }
+
+    fn note(&mut self, name: String, count: u64, reason: Reason) {
+        let same = |left: &&mut LeftOut| left.component == name && left.reason == reason;
+        if let Some(left) = self.left_out.iter_mut().find(same) {
             left.count += count;
             return;
         }
@@ -337,7 +440,10 @@ impl<'w> Planned<'w, '_> {
     fn capture(&self, world: &'w World, ordinals: &mut Ordinals<'w>) -> Result<Column<'w>, Error> {
         match self.kind {
             PlannedKind::Registered(_, entry) => {
-                let (encoding, data) = (entry.ops().capture)(world, &self.sources, ordinals)
+                let (encoding, data) = entry
+                    .ops()
+                    .column
+                    .capture(world, &self.sources, ordinals)
                     .map_err(|source| Error::Value { component: entry.name().to_owned(), source })?;
                 let schema = ComponentSchema::new(entry.name(), entry.version(), self.resource, encoding);
                 Ok(Column { schema, data })

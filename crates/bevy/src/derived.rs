@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, sync::OnceLock};
 
 use bevy_ecs::{component::Component, relationship::Relationship};
-use keepstone_ecs_persist::{Error, Persist, PersistRelationship};
+use keepstone_ecs_persist::{Error, Persist, PersistRelationship, PersistTransient};
 
 use crate::{
     builtin,
@@ -56,12 +56,6 @@ impl<T> Default for Probe<T> {
     }
 }
 
-/// Registers a derived relationship.
-#[doc(hidden)]
-pub fn add_relationship<R: Relationship + PersistRelationship>(registry: &mut Registry) -> Result<(), Error> {
-    registry.add_relationship::<R>(R::NAME, R::VERSION)
-}
-
 /// Method resolution finds this one first, where it applies.
 #[doc(hidden)]
 pub trait AddComponent {
@@ -72,6 +66,33 @@ pub trait AddComponent {
 impl<T: Component + Persist> AddComponent for Probe<T> {
     fn add(&self, registry: &mut Registry) -> Result<(), Error> {
         registry.add::<T>()
+    }
+}
+
+/// As [`AddComponent`], for components that are never saved.
+#[doc(hidden)]
+pub trait AddTransient {
+    /// Registers the component as transient.
+    fn add(&self, registry: &mut Registry) -> Result<(), Error>;
+}
+
+impl<T: Component + PersistTransient> AddTransient for Probe<T> {
+    fn add(&self, registry: &mut Registry) -> Result<(), Error> {
+        registry.add_transient::<T>()
+    }
+}
+
+/// As [`AddComponent`], for relationships.
+#[doc(hidden)]
+pub trait AddRelationship {
+    /// Registers the relationship.
+    fn add(&self, registry: &mut Registry) -> Result<(), Error>;
+}
+
+impl<R: Relationship + PersistRelationship> AddRelationship for Probe<R> {
+    fn add(&self, registry: &mut Registry) -> Result<(), Error> {
+        registry.add_relationship::<R>(R::NAME, R::VERSION)?;
+        R::ALIASES.iter().try_for_each(|alias| registry.insert_alias::<R>(alias))
     }
 }
 
@@ -88,17 +109,6 @@ impl<T> AddNothing for &Probe<T> {
     }
 }
 
-/// Registers a relationship with this adapter when the program starts.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __register_relationship {
-    ($type:ty) => {
-        $crate::__private::inventory::submit! {
-            $crate::__private::Derived::new($crate::__private::add_relationship::<$type>)
-        }
-    };
-}
-
 /// Registers a type with this adapter when the program starts, if it is a bevy component.
 #[doc(hidden)]
 #[macro_export]
@@ -106,7 +116,22 @@ macro_rules! __register {
     ($type:ty) => {
         const _: () = {
             #[allow(unused_imports)]
-            use $crate::__private::{AddComponent as _, AddNothing as _};
+            use $crate::__private::{AddComponent as _, AddNothing as _, AddTransient as _};
+            $crate::__private::inventory::submit! {
+                $crate::__private::Derived::new(|registry| (&$crate::__private::Probe::<$type>::new()).add(registry))
+            }
+        };
+    };
+}
+
+/// As `__register`, for types that are a relationship of bevy.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __register_relationship {
+    ($type:ty) => {
+        const _: () = {
+            #[allow(unused_imports)]
+            use $crate::__private::{AddNothing as _, AddRelationship as _};
             $crate::__private::inventory::submit! {
                 $crate::__private::Derived::new(|registry| (&$crate::__private::Probe::<$type>::new()).add(registry))
             }

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::{any::TypeId, collections::HashMap};
 
 use bevy_ecs::{entity::Entity, world::World};
 use keepstone_ecs_persist::{ColumnData, Difference, Encoding, Entry, Error, Lengths, NONE};
@@ -6,6 +6,7 @@ use keepstone_value::{Entities, EntityType};
 
 use crate::{
     capture::Source,
+    identity::PersistIndex,
     registry::{Ops, Registry},
 };
 
@@ -26,6 +27,10 @@ pub(crate) fn difference(
     for entry in registry.iter() {
         if let Some(found) = component(&mut left, &mut right, pairs, entry)? {
             return Ok(Some(found));
+        }
+        if entry.type_id() == TypeId::of::<PersistIndex>() {
+            // Where the source of ids stands says nothing about the world, and it never goes back.
+            continue;
         }
         if let Some(found) = resource(&mut left, &mut right, entry)? {
             return Ok(Some(found));
@@ -50,13 +55,15 @@ impl<'w> Side<'w> {
     fn has(&self, entity: Entity, entry: &Entry<Ops>) -> bool {
         let id = (entry.ops().id)(self.world);
         id.zip(self.world.get_entity(entity).ok()).is_some_and(|(id, entity)| entity.contains_id(id))
+            && entry.ops().persists(self.world, entity)
     }
 
     fn resource(&self, entry: &Entry<Ops>) -> Option<Entity> {
         let id = (entry.ops().id)(self.world)?;
         let entity = self.world.resource_entities().get(id)?;
         // bevy keeps the entity of a resource that was removed.
-        self.world.get_entity(entity).is_ok_and(|entity| entity.contains_id(id)).then_some(entity)
+        let has = self.world.get_entity(entity).is_ok_and(|entity| entity.contains_id(id));
+        (has && entry.ops().persists(self.world, entity)).then_some(entity)
     }
 
     fn capture(
@@ -64,7 +71,10 @@ impl<'w> Side<'w> {
         entities: Vec<Entity>,
         entry: &Entry<Ops>,
     ) -> Result<(Encoding, ColumnData<'w>), Error> {
-        (entry.ops().capture)(self.world, &[Source::Entities(entities)], self)
+        entry
+            .ops()
+            .column
+            .capture(self.world, &[Source::Entities(entities)], self)
             .map_err(|source| Error::Value { component: entry.name().to_owned(), source })
     }
 }

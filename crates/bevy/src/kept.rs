@@ -165,6 +165,15 @@ impl<'d, 'a> Unplaced<'d, 'a> {
     }
 }
 
+impl Unplaced<'_, '_> {
+    /// Keeps the rows of these ordinals alone.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&u32) -> bool) {
+        let mut ordinals = self.ordinals.iter();
+        self.rows.retain(|_| ordinals.next().is_some_and(&keep));
+        self.ordinals.retain(keep);
+    }
+}
+
 fn plain_rows(pieces: &[Cow<'_, [u8]>], size: usize, count: usize) -> Vec<KeptRow> {
     let bytes = pieces.concat();
     if size == 0 {

@@ -6,7 +6,16 @@
 //!
 //! Saved are the entities with at least one registered component, those without any component, and those that a saved
 //! component refers to; what else there is stands in the report. `ChildOf`, `Name` and `Disabled` of bevy_ecs are
-//! registered already. Resources are saved when their type is registered.
+//! registered already. Resources are saved when their type is registered; what is left out on purpose is marked as transient (see
+//! `#[derive(Persist)]`).
+//!
+//! [`PersistId`] names an entity across saves; [`PersistIds`] gives, finds and exchanges such ids. [`EcsWorld::restore_doc`] takes a
+//! world back to a document in place and touches only what differs. [`CommandsExt`] queues a load from a system.
+//! [`RegistryExt`] registers what can't derive anything: by proxy, by two functions, or with the feature `reflect` by bevy_reflect;
+//! [`RegistryExt::add_bundle`] makes loads of common sets of components faster.
+//!
+//! Limits: a component that is changed in its place by a restore runs no hooks, as with any `Mut`; immutable ones are inserted and
+//! run theirs.
 //!
 //! ```
 //! use bevy_ecs::prelude::*;
@@ -36,15 +45,25 @@
 #![deny(unsafe_code)]
 
 mod builtin;
+mod bundle;
 mod capture;
+mod column;
+mod commands;
 mod derived;
 mod difference;
+mod identity;
+mod incoming;
 mod kept;
 mod ordinals;
 mod raw;
+#[cfg(feature = "reflect")]
+mod reflected;
 mod registry;
 mod relationship;
+mod restore;
+mod rows;
 mod spawn;
+mod stream;
 mod world;
 
 pub use keepstone_derive::Persist;
@@ -52,6 +71,9 @@ pub use keepstone_derive::Persist;
 pub use keepstone_ecs_persist::__derive;
 pub use keepstone_ecs_persist::{EcsWorld, Error, Persist, SpawnOptions, Unknown};
 
+pub use bundle::TypedBundle;
+pub use commands::{CommandsExt, SpawnDoc, WorldLoaded};
+pub use identity::{PersistId, PersistIds, PersistIndex};
 pub use registry::{Ops, Registry, RegistryExt};
 pub use world::Bevy;
 
@@ -64,5 +86,5 @@ struct Readme;
 pub mod __private {
     pub use inventory;
 
-    pub use crate::derived::{AddComponent, AddNothing, Derived, Probe, add_relationship};
+    pub use crate::derived::{AddComponent, AddNothing, AddRelationship, AddTransient, Derived, Probe};
 }

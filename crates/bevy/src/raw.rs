@@ -1,19 +1,26 @@
 //! Whole columns in and out of bevy's storage: the only unsafe code of this crate.
 #![expect(unsafe_code, reason = "bevy offers whole columns and untyped insertion as unsafe functions")]
 
+use std::{
+    any::TypeId,
+    cell::UnsafeCell,
+    marker::PhantomData,
+    panic::Location,
+    ptr::NonNull,
+    sync::{Mutex, PoisonError},
+};
+
 use bevy_ecs::{
-    change_detection::MaybeLocation,
-    component::{Component, ComponentId, ComponentInfo},
+    bundle::{Bundle, BundleFromComponents, NoBundleEffect},
+    change_detection::{AtomicTick, MaybeLocation, Tick},
+    component::{Component, ComponentId, ComponentInfo, ComponentMutability},
     entity::Entity,
     ptr::OwningPtr,
     storage::TableId,
     world::{World, WorldId},
 };
-use std::{
-    any::TypeId,
-    ptr::NonNull,
-    sync::{Mutex, PoisonError},
-};
+
+use crate::identity;
 
 /// The column of `T` in a table, if the table has it.
 pub(crate) fn table_column<T: Component>(world: &World, table: TableId) -> Option<&[T]> {
@@ -25,6 +32,93 @@ pub(crate) fn table_column<T: Component>(world: &World, table: TableId) -> Optio
     // SAFETY: `UnsafeCell<T>` has the layout of `T`. The world is borrowed for as long as the slice lives, so nobody
     // holds or makes a mutable reference into its tables.
     Some(unsafe { &*(std::ptr::from_ref(cells) as *const [T]) })
+}
+
+/// The column of `T` in a table, to be written row by row as change detection wants it.
+pub(crate) struct ColumnMut<'w, T> {
+    cells: &'w [UnsafeCell<T>],
+    changed: &'w [UnsafeCell<Tick>],
+    changed_by: MaybeLocation<Option<&'w [UnsafeCell<&'static Location<'static>>]>>,
+    summary: Option<&'w AtomicTick>,
+    now: Tick,
+    caller: MaybeLocation,
+}
+
+impl<'w, T: Component> ColumnMut<'w, T> {
+    /// The column of a component that may be changed in its place, if the table has it.
+    pub(crate) fn new(world: &'w mut World, table: TableId) -> Option<Self> {
+        if !T::Mutability::MUTABLE {
+            return None;
+        }
+        let id = world.component_id::<T>()?;
+        let now = world.change_tick();
+        let world = world.as_unsafe_world_cell();
+        // SAFETY: the cell was made from the only reference to the world, which stays borrowed for `'w`: while this value lives,
+        // nobody else reaches its storages.
+        let table = unsafe { world.storages() }.tables.get(table)?;
+        // SAFETY: `id` is the id that this world gave to `T`, so the column's elements are `T`.
+        let cells = unsafe { table.get_data_slice_for::<T>(id) }?;
+        Some(Self {
+            cells,
+            changed: table.get_changed_ticks_slice_for(id)?,
+            changed_by: table.get_changed_by_slice_for(id),
+            summary: table.get_summary_tick(id),
+            now,
+            caller: MaybeLocation::caller(),
+        })
+    }
+
+    /// The values in the order of the rows.
+    pub(crate) fn values(&self) -> &[T] {
+        // SAFETY: `UnsafeCell<T>` has the layout of `T`. The cells are reached through this value alone (see `new`), and `set` needs it
+        // mutably, so nothing is written while the slice lives.
+        unsafe { &*(std::ptr::from_ref(self.cells) as *const [T]) }
+    }
+
+    /// Replaces the values of rows from `first` on, marks them as changed now, and returns how many they are.
+    pub(crate) fn set_run(&mut self, first: usize, values: impl ExactSizeIterator<Item = T>) -> u64 {
+        let rows = first..first.saturating_add(values.len());
+        let (Some(cells), Some(changed)) = (self.cells.get(rows.clone()), self.changed.get(rows.clone()))
+        else {
+            return 0;
+        };
+        for (cell, value) in cells.iter().zip(values) {
+            // SAFETY: as in `set`.
+            unsafe { *cell.get() = value };
+        }
+        for changed in changed {
+            // SAFETY: as in `set`.
+            unsafe { *changed.get() = self.now };
+        }
+        self.changed_by.zip(self.caller).map(|(places, caller)| {
+            for place in places.and_then(|places| places.get(rows)).unwrap_or_default() {
+                // SAFETY: as in `set`.
+                unsafe { *place.get() = caller };
+            }
+        });
+        if let Some(summary) = self.summary {
+            summary.set(self.now);
+        }
+        cells.len() as u64
+    }
+
+    /// Replaces a value and marks it as changed now.
+    pub(crate) fn set(&mut self, row: usize, value: T) {
+        let (Some(cell), Some(changed)) = (self.cells.get(row), self.changed.get(row)) else { return };
+        // SAFETY: the cells are reached through this value alone, which is borrowed mutably; the old value is dropped.
+        unsafe { *cell.get() = value };
+        // SAFETY: as above, for the ticks of the same column.
+        unsafe { *changed.get() = self.now };
+        self.changed_by.zip(self.caller).map(|(places, caller)| {
+            if let Some(place) = places.and_then(|places| places.get(row)) {
+                // SAFETY: as above, for the places of the same column.
+                unsafe { *place.get() = caller };
+            }
+        });
+        if let Some(summary) = self.summary {
+            summary.set(self.now);
+        }
+    }
 }
 
 /// Decoded values of one component, waiting to be moved into a world.
@@ -103,6 +197,20 @@ impl Moving {
         value
     }
 
+    /// The component that the values are of, in the world they will be moved into.
+    pub(crate) fn id(&self) -> ComponentId {
+        self.id
+    }
+
+    /// Drops the next values.
+    pub(crate) fn skip(&mut self, count: usize) {
+        for _ in 0..count {
+            let value = self.take();
+            // SAFETY: `take` hands over a value that was never dropped, of the type that `drop_value` was made for.
+            unsafe { (self.drop_value)(value) };
+        }
+    }
+
     /// Panics when the world uses the id for another type: then these values must not go there.
     fn assert_fits(&self, world: &World) {
         let info = world.components().get_info(self.id);
@@ -116,11 +224,7 @@ impl Moving {
 
 impl Drop for Moving {
     fn drop(&mut self) {
-        while self.left > 0 {
-            let value = self.take();
-            // SAFETY: `take` hands over a value that was never dropped, of the type that `drop_value` was made for.
-            unsafe { (self.drop_value)(value) };
-        }
+        self.skip(self.left);
     }
 }
 
@@ -153,11 +257,17 @@ impl Drop for Guard<'_> {
 
 /// Moves the next value of each of these columns onto each of these entities, with hooks and observers.
 ///
-/// An entity that isn't spawned yet is; one that a hook has despawned again loses its values.
+/// An entity that isn't spawned yet is; one that a hook has despawned again loses its values. `ids_known` says that the index has
+/// the [`PersistId`](crate::PersistId)s of these rows already.
 ///
 /// # Panics
 /// When a hook puts another world in the place of this one, or panics itself.
-pub(crate) fn insert_rows(world: &mut World, columns: &mut [&mut Moving], entities: &[Entity]) {
+pub(crate) fn insert_rows(
+    world: &mut World,
+    columns: &mut [&mut Moving],
+    entities: &[Entity],
+    ids_known: bool,
+) {
     // bevy caches the component set by this list, best when sorted.
     columns.sort_by_key(|column| column.id);
     for column in columns.iter() {
@@ -178,14 +288,15 @@ pub(crate) fn insert_rows(world: &mut World, columns: &mut [&mut Moving], entiti
             if spawned { world.get_entity_mut(entity).ok() } else { world.spawn_empty_at(entity).ok() };
         let Some(mut target) = target else {
             for column in columns.iter_mut() {
-                let value = column.take();
-                // SAFETY: as in `Moving::drop`.
-                unsafe { (column.drop_value)(value) };
+                column.skip(1);
             }
             continue;
         };
         if ids.is_empty() {
             continue;
+        }
+        if ids_known {
+            identity::expect(guard.world, entity);
         }
         let values = columns.iter_mut().map(|column| {
             // SAFETY: the pointer is aligned and points to a value that `take` handed over; nobody else uses it, and its memory lives
@@ -204,6 +315,123 @@ pub(crate) fn insert_rows(world: &mut World, columns: &mut [&mut Moving], entiti
         }
     }
 }
+
+/// Moves the next value of each of these columns onto an entity, or drops it where it is not wanted. What the entity has already
+/// is changed in its place if its type allows that; everything else is inserted, with hooks and observers.
+///
+/// # Panics
+/// As [`insert_rows`].
+pub(crate) fn write_row(world: &mut World, columns: &mut [(&mut Moving, bool)], entity: Entity) {
+    let mut inserted: Vec<&mut Moving> = Vec::with_capacity(columns.len());
+    for (column, wanted) in columns {
+        if !*wanted {
+            column.skip(1);
+        } else if !replace(world, column, entity) {
+            inserted.push(column);
+        }
+    }
+    if !inserted.is_empty() {
+        insert_rows(world, &mut inserted, &[entity], false);
+    }
+}
+
+/// Changes a value in its place to the next of this column, if the entity has one and its type allows that.
+fn replace(world: &mut World, column: &mut Moving, entity: Entity) -> bool {
+    column.assert_fits(world);
+    let mutable = world.components().get_info(column.id).is_some_and(ComponentInfo::mutable);
+    let Ok(mut target) = world.get_entity_mut(entity) else { return false };
+    if !mutable || !target.contains_id(column.id) {
+        return false;
+    }
+    let Ok(mut place) = target.get_mut_by_id(column.id) else { return false };
+    let (value, place) = (column.take(), place.as_mut().as_ptr());
+    // SAFETY: both point to values of the type that `assert_fits` checked, the one in the world and the one that `take` handed
+    // over; they don't overlap, and a stride is the size of such a value.
+    unsafe { std::ptr::swap_nonoverlapping(place, value.as_ptr(), column.stride) };
+    // SAFETY: this is now the old value, which nobody else has.
+    unsafe { (column.drop_value)(value) };
+    true
+}
+
+/// Moves the next value of each of these columns onto each of these entities as bundles of type `B`, and says whether it did: the columns
+/// have to be those of `B`, and none of the entities spawned.
+pub(crate) fn spawn_bundles<B>(
+    world: &mut World,
+    columns: &mut [&mut Moving],
+    entities: &[Entity],
+    ids_known: bool,
+) -> bool
+where
+    B: Bundle<Effect: NoBundleEffect> + BundleFromComponents,
+{
+    let ids = world.register_bundle::<B>().explicit_components().to_vec();
+    columns.sort_by_key(|column| ids.iter().position(|&id| id == column.id));
+    if !ids.iter().copied().eq(columns.iter().map(|column| column.id)) {
+        return false;
+    }
+    if entities.iter().any(|entity| world.entities().is_index_spawned(entity.index())) {
+        return false;
+    }
+    for column in columns.iter() {
+        column.assert_fits(world);
+        assert!(column.left >= entities.len(), "a column has as many values as its tables have rows");
+    }
+    let rows =
+        Rows::<B> { world: world.id(), entities: entities.iter(), columns, ids_known, bundle: PhantomData };
+    for (entity, bundle) in rows {
+        // None of them was spawned above; one that a hook took since is its own.
+        let _ = world.spawn_at(entity, bundle);
+    }
+    true
+}
+
+/// The next values of some columns, as bundles. The columns are those of `B`, in its order.
+struct Rows<'r, 'c, B> {
+    world: WorldId,
+    entities: std::slice::Iter<'r, Entity>,
+    columns: &'r mut [&'c mut Moving],
+    ids_known: bool,
+    bundle: PhantomData<fn() -> B>,
+}
+
+/// Goes through the columns of a row.
+struct Row<'r, 'c> {
+    columns: &'r mut [&'c mut Moving],
+    next: usize,
+}
+
+impl Row<'_, '_> {
+    /// Takes the value of the next column: the caller owns it.
+    fn take(&mut self) -> OwningPtr<'_> {
+        let column = self.columns.get_mut(self.next).expect("a bundle asks once for each of its components");
+        self.next += 1;
+        // SAFETY: as in `insert_rows`: a value that `Moving::take` handed over, whose memory lives as long as the column, and the caller
+        // moves it into the bundle at once.
+        unsafe { OwningPtr::new(column.take()) }
+    }
+}
+
+impl<B: BundleFromComponents> Iterator for Rows<'_, '_, B> {
+    type Item = (Entity, B);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let &entity = self.entities.next()?;
+        if self.ids_known {
+            identity::expect(self.world, entity);
+        }
+        let mut row = Row { columns: self.columns, next: 0 };
+        // SAFETY: `spawn_bundles` checked that the columns have the ids of the bundle's components in its order, and `assert_fits`
+        // that each column's values are of the type that the id stands for; so each call gets an owned value of the type it asks for.
+        let bundle = unsafe { B::from_components(&mut row, &mut Row::take) };
+        Some((entity, bundle))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.entities.size_hint()
+    }
+}
+
+impl<B: BundleFromComponents> ExactSizeIterator for Rows<'_, '_, B> {}
 
 /// Sets a resource to the next value of this column.
 pub(crate) fn insert_resource(world: &mut World, column: &mut Moving) {

@@ -1,25 +1,31 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet, marker::PhantomData, sync::Arc};
 
 use bevy_ecs::{
-    archetype::Archetype,
+    component::ComponentId,
     entity::Entity,
     relationship::{Relationship, RelationshipSourceCollection, RelationshipTarget},
+    storage::TableId,
     world::World,
 };
 use keepstone_ecs_persist::{Column, ColumnData, Encoding, Error, NONE};
-use keepstone_value::{Entities, Resolve};
+use keepstone_value::{Batches, Entities, Learner, Resolve};
 
 use crate::{
     capture::{Source, runs},
+    column::{AnyColumn, Captured, Naming},
     raw::Values,
     registry,
 };
 
 /// What a relationship can do beside the operations of every component.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Ops {
     /// Inserts the relationship, running its hooks.
     pub(crate) insert: fn(&mut World, Entity, Entity),
+    /// The component that is the list on a target.
+    pub(crate) list: fn(&World) -> Option<ComponentId>,
+    /// Puts the sources of a target in this order, if its list has another. What else is in the list goes behind them.
+    pub(crate) order: fn(&mut World, Entity, &[Entity]),
 }
 
 pub(crate) fn ops<R: Relationship>() -> registry::Ops {
@@ -27,29 +33,122 @@ pub(crate) fn ops<R: Relationship>() -> registry::Ops {
         size: size_of::<R>(),
         id: |world| world.component_id::<R>(),
         register: |world| world.register_component::<R>(),
-        capture: capture::<R>,
-        decode: decode::<R>,
+        column: Arc::new(Related::<R>(PhantomData)),
+        persists: None,
         target: Some(Ops {
             insert: |world, source, target| {
                 if let Ok(mut source) = world.get_entity_mut(source) {
                     source.insert(<R as Relationship>::from(target));
                 }
             },
+            list: |world| world.component_id::<R::RelationshipTarget>(),
+            order: order::<R>,
         }),
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "has the signature of every component's capture")]
-fn capture<'w, R: Relationship>(
-    world: &'w World,
-    sources: &[Source],
-    entities: &mut dyn Entities,
-) -> Result<(Encoding, ColumnData<'w>), keepstone_value::Error> {
-    let targets: Vec<u32> =
-        runs::<R>(world, sources).iter().map(|row| entities.ordinal(row.get().to_bits())).collect();
-    let ranks = Lists::of::<R>(world, entities).ranks(|| ordinals::<R>(world, sources, entities));
-    let data = ColumnData::References { targets: Cow::Owned(targets), ranks: ranks.map(Cow::Owned) };
-    Ok((Encoding::Reference { linked: true }, data))
+fn order<R: Relationship>(world: &mut World, target: Entity, sources: &[Entity]) {
+    let names_it =
+        |world: &World, source: Entity| world.get::<R>(source).is_some_and(|row| row.get() == target);
+    let list = |world: &World| -> Vec<Entity> {
+        let list = world.get::<R::RelationshipTarget>(target).map(RelationshipTarget::collection);
+        list.map(|list| list.iter().collect()).unwrap_or_default()
+    };
+    let wanted: Vec<Entity> = sources.iter().copied().filter(|&source| names_it(world, source)).collect();
+    let found = list(world);
+    if found == wanted {
+        return;
+    }
+    let known: HashSet<&Entity> = HashSet::from_iter(&wanted);
+    let rest = found.as_slice().iter().filter(|source| !known.contains(source));
+    let ordered: Vec<Entity> = wanted.as_slice().iter().chain(rest).copied().collect();
+    // A collection without an order of its own can't be put in one.
+    if found == ordered || ordered.len() != found.len() {
+        return;
+    }
+    if let Some(mut target) = world.get_mut::<R::RelationshipTarget>(target) {
+        // The same sources as before, in another order: no relationship is made or broken by this.
+        let collection = target.collection_mut_risky();
+        collection.clear();
+        collection.extend_from_iter(ordered);
+    }
+}
+
+/// The targets of `R`.
+struct Related<R>(PhantomData<fn() -> R>);
+
+impl<R: Relationship> AnyColumn for Related<R> {
+    fn capture<'w>(&self, world: &'w World, sources: &[Source], entities: &mut dyn Entities) -> Captured<'w> {
+        let targets: Vec<u32> =
+            runs::<R>(world, sources).iter().map(|row| entities.ordinal(row.get().to_bits())).collect();
+        let ranks = Lists::of::<R>(world, entities).ranks(|| ordinals::<R>(world, sources, entities));
+        let data = ColumnData::References { targets: Cow::Owned(targets), ranks: ranks.map(Cow::Owned) };
+        Ok((Encoding::Reference { linked: true }, data))
+    }
+
+    fn learn(
+        &self,
+        _: &World,
+        _: &[Source],
+        _: &mut dyn Entities,
+        _: &mut Learner,
+    ) -> Result<(), keepstone_value::Error> {
+        Ok(())
+    }
+
+    fn capture_batch<'w>(
+        &self,
+        world: &'w World,
+        sources: &[Source],
+        entities: &mut dyn Entities,
+        _: &mut Batches<'_>,
+    ) -> Result<ColumnData<'w>, keepstone_value::Error> {
+        self.capture(world, sources, entities).map(|(_, data)| data)
+    }
+
+    fn decode(
+        &self,
+        column: &Column<'_>,
+        _: usize,
+        entities: &mut dyn Resolve,
+    ) -> Result<Box<dyn Values>, Error> {
+        let target = |&ordinal: &u32| <R as Relationship>::from(Entity::from_bits(entities.bits(ordinal)));
+        Ok(Box::new(targets::<R>(column)?.iter().map(target).collect::<Vec<R>>()))
+    }
+
+    fn encoding(&self) -> Option<Encoding> {
+        Some(Encoding::Reference { linked: true })
+    }
+
+    fn differing(
+        &self,
+        world: &World,
+        column: &Column<'_>,
+        candidates: &[(u32, Entity)],
+        naming: &mut dyn Naming,
+    ) -> Result<Vec<bool>, Error> {
+        let targets = targets::<R>(column)?;
+        let mut differs = |&(row, entity): &(u32, Entity)| {
+            let live = world.get::<R>(entity).map(|live| naming.ordinal(live.get().to_bits()));
+            live != targets.get(row as usize).copied()
+        };
+        Ok(candidates.iter().map(&mut differs).collect())
+    }
+
+    fn overwrites(&self, _: &Encoding) -> Option<usize> {
+        None
+    }
+
+    fn overwrite(&self, _: &mut World, _: TableId, _: &[u8]) -> u64 {
+        0
+    }
+}
+
+fn targets<'c, R>(column: &'c Column<'_>) -> Result<&'c [u32], Error> {
+    match &column.data {
+        ColumnData::References { targets, .. } => Ok(targets),
+        _ => Err(registry::mismatch::<R>(column, "relationship")),
+    }
 }
 
 /// The ordinal of the entity of each row, in the order of [`runs`].
@@ -57,9 +156,8 @@ fn ordinals<R: Relationship>(world: &World, sources: &[Source], entities: &mut d
     let mut ordinals = Vec::new();
     for source in sources {
         match source {
-            Source::Archetype { id, first, .. } => {
-                let rows = world.archetypes().get(*id).map_or(0, Archetype::len);
-                ordinals.extend(*first..first.saturating_add(rows));
+            Source::Archetype { rows, first, .. } => {
+                ordinals.extend(first.saturating_add(rows.start)..first.saturating_add(rows.end));
             }
             Source::Entities(rows) => {
                 for &entity in rows {
@@ -117,21 +215,4 @@ impl Lists {
         let rank = |ordinal: &u32| self.ranks.get(*ordinal as usize).copied().unwrap_or(0);
         (!self.ascend).then(|| ordinals().iter().map(rank).collect())
     }
-}
-
-fn decode<R: Relationship>(
-    column: &Column<'_>,
-    _: usize,
-    entities: &mut dyn Resolve,
-) -> Result<Box<dyn Values>, Error> {
-    let ColumnData::References { targets, .. } = &column.data else {
-        return Err(Error::Mismatch {
-            name: column.schema.name.clone(),
-            type_name: std::any::type_name::<R>(),
-            found: column.schema.encoding.to_string(),
-            expected: Encoding::Reference { linked: true }.to_string(),
-        });
-    };
-    let target = |&ordinal: &u32| <R as Relationship>::from(Entity::from_bits(entities.bits(ordinal)));
-    Ok(Box::new(targets.iter().map(target).collect::<Vec<R>>()))
 }

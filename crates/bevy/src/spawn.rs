@@ -1,9 +1,15 @@
+use std::{any::TypeId, collections::HashMap};
+
 use bevy_ecs::{entity::Entity, world::World};
 use keepstone_ecs_persist::{
-    Column, ColumnData, Entry, Error, NONE, SpawnOptions, SpawnReport, Unknown, WorldDoc,
+    Column, ColumnData, ComponentSchema, Entry, Error, IdSource, NONE, SpawnOptions, SpawnReport, Unknown,
+    WorldDoc,
 };
 
 use crate::{
+    bundle::Spawners,
+    identity::{Expecting, PersistId, PersistIndex},
+    incoming::{self, Incoming},
     kept::{self, Kept, Unplaced},
     ordinals::Spawned,
     raw::{self, Moving, Values},
@@ -17,18 +23,21 @@ pub(crate) fn spawn(
     registry: &Registry,
     options: &SpawnOptions,
 ) -> Result<SpawnReport<Entity>, Error> {
-    doc.check()?;
-    let count = doc.entity_count();
-    if count > options.entities_max {
-        return Err(Error::Limit {
-            what: "entities",
-            needs: count.into(),
-            allowed: options.entities_max.into(),
-        });
-    }
-    let ids: Vec<Entity> = world.entity_allocator().alloc_many(count).collect();
-    match decode(world.get_resource(), doc, registry, options, &ids) {
-        Ok(columns) => place(world, doc, columns, SpawnReport::new(ids)),
+    check(doc, registry, options)?;
+    let ids: Vec<Entity> = world.entity_allocator().alloc_many(doc.entity_count()).collect();
+    let decoded = Incoming::of(world, doc, registry, options.ids).and_then(|incoming| {
+        Ok((decode(world, doc, registry, options, &ids, (incoming.as_ref(), &Later::default()))?, incoming))
+    });
+    match decoded {
+        Ok((columns, incoming)) => {
+            let (mut report, mut later) = (SpawnReport::new(ids), Later::default());
+            if let Some(incoming) = &incoming {
+                make_room(world, incoming.replaced(), &mut report);
+            }
+            place(world, (doc, 0), registry, columns, incoming, (&mut report, &mut later))?;
+            later.insert(world, &mut report);
+            Ok(report)
+        }
         Err(error) => {
             world.entity_allocator_mut().free_many(&ids);
             Err(error)
@@ -36,8 +45,95 @@ pub(crate) fn spawn(
     }
 }
 
+/// What can be said against a document before its rows are looked at.
+pub(crate) fn check(doc: &WorldDoc<'_>, registry: &Registry, options: &SpawnOptions) -> Result<(), Error> {
+    doc.check()?;
+    check_count(doc.entity_count(), options)?;
+    let mut needs = u64::from(doc.entity_count()).saturating_mul(ENTITY_LEN);
+    check_content(doc, registry, options, &mut HashMap::new(), &mut needs)
+}
+
+/// Checks how many entities there will be.
+pub(crate) fn check_count(count: u32, options: &SpawnOptions) -> Result<(), Error> {
+    if count > options.entities_max {
+        return Err(Error::Limit {
+            what: "entities",
+            needs: count.into(),
+            allowed: options.entities_max.into(),
+        });
+    }
+    check_needs(u64::from(count).saturating_mul(ENTITY_LEN), options)
+}
+
+/// As [`check`], for a document or part whose tables and columns agree. `seen` are the components of the parts before, and `needs` what they
+/// take.
+pub(crate) fn check_content(
+    doc: &WorldDoc<'_>,
+    registry: &Registry,
+    options: &SpawnOptions,
+    seen: &mut HashMap<TypeId, String>,
+    needs: &mut u64,
+) -> Result<(), Error> {
+    check_columns(doc, registry, options.unknown, seen)?;
+    check_size(doc, registry, options, needs)?;
+    let count = dangling(doc);
+    if options.refuse_dangling && count > 0 {
+        return Err(Error::Dangling { count });
+    }
+    Ok(())
+}
+
+/// Checks what the columns say of themselves against the registered components.
+fn check_columns(
+    doc: &WorldDoc<'_>,
+    registry: &Registry,
+    unknown: Unknown,
+    seen: &mut HashMap<TypeId, String>,
+) -> Result<(), Error> {
+    for ComponentSchema { name, version, .. } in doc.columns.iter().map(|column| &column.schema) {
+        let Some(entry) = registry.get(name) else {
+            if matches!(unknown, Unknown::Keep | Unknown::Skip) {
+                continue;
+            }
+            return Err(Error::UnknownComponent { name: name.clone() });
+        };
+        if *version > entry.version() {
+            let (name, found, newest) = (name.clone(), *version, entry.version());
+            return Err(Error::NewerComponent { name, found, newest });
+        }
+        let known = seen.entry(entry.type_id()).or_insert_with(|| name.clone());
+        if known != name {
+            let (first, second) = (known.clone(), name.clone());
+            return Err(Error::SameComponent { first, second, type_name: entry.type_name() });
+        }
+    }
+    Ok(())
+}
+
+fn check_size(
+    doc: &WorldDoc<'_>,
+    registry: &Registry,
+    options: &SpawnOptions,
+    needs: &mut u64,
+) -> Result<(), Error> {
+    for (column, rows) in doc.columns.iter().zip(doc.rows_per_column()) {
+        let size =
+            registry.get(&column.schema.name).map_or(KEPT_ROW_LEN, |entry| entry.ops().size + TICKS_LEN);
+        *needs = needs.saturating_add(u64::from(rows).saturating_mul(size as u64));
+    }
+    check_needs(*needs, options)
+}
+
+fn check_needs(needs: u64, options: &SpawnOptions) -> Result<(), Error> {
+    if needs > options.bytes_max {
+        let (what, allowed) = ("bytes of component values", options.bytes_max);
+        return Err(Error::Limit { what, needs, allowed });
+    }
+    Ok(())
+}
+
 /// What becomes of a column.
-enum Decoded<'r, 'd, 'a> {
+pub(crate) enum Decoded<'r, 'd, 'a> {
     /// Its component is not registered, and it is left out.
     Skipped,
     /// Its component is not registered, and it is kept.
@@ -46,57 +142,53 @@ enum Decoded<'r, 'd, 'a> {
     Rows(&'r Entry<Ops>, Box<dyn Values>),
     /// Its rows are inserted once all entities are there, in an order of their own.
     Later(&'r Entry<Ops>),
+    /// The source of ids: the world's own goes on where it stands.
+    Source(IdSource),
 }
 
 /// What an entity takes in bevy's lists, about.
-const ENTITY_LEN: u64 = 80;
+pub(crate) const ENTITY_LEN: u64 = 80;
 /// What bevy adds to each value: when it was added and when it was changed.
 const TICKS_LEN: usize = 8;
 /// What a kept row takes beside its bytes, about.
 const KEPT_ROW_LEN: usize = 160;
 
 /// Decodes all columns, so that nothing is spawned from a file that can't be.
-fn decode<'r, 'd, 'a>(
-    kept: Option<&Kept>,
+pub(crate) fn decode<'r, 'd, 'a>(
+    world: &World,
     doc: &'d WorldDoc<'a>,
     registry: &'r Registry,
     options: &SpawnOptions,
     ids: &[Entity],
+    (incoming, later): (Option<&Incoming>, &Later),
 ) -> Result<Vec<Decoded<'r, 'd, 'a>>, Error> {
-    let mut needs = u64::from(doc.entity_count()).saturating_mul(ENTITY_LEN);
+    let kept = world.get_resource::<Kept>();
     let mut columns = Vec::with_capacity(doc.columns.len());
     let mut kept_ordinals = unknown_ordinals(doc, registry, options);
     for (place, (column, rows)) in doc.columns.iter().zip(doc.rows_per_column()).enumerate() {
-        let size =
-            registry.get(&column.schema.name).map_or(KEPT_ROW_LEN, |entry| entry.ops().size + TICKS_LEN);
-        needs = needs.saturating_add(u64::from(rows).saturating_mul(size as u64));
-        if needs > options.bytes_max {
-            let (what, allowed) = ("bytes of component values", options.bytes_max);
-            return Err(Error::Limit { what, needs, allowed });
-        }
         let mut spawned = Spawned { entities: ids };
         columns.push(match registry.get(&column.schema.name) {
-            Some(entry) => decode_column(column, rows, entry, &mut spawned)?,
-            None => match options.unknown {
-                Unknown::Keep => {
-                    kept.map_or(Ok(()), |kept| kept.check(&column.schema))?;
-                    let ordinals = kept_ordinals.get_mut(place).map(std::mem::take).unwrap_or_default();
-                    Decoded::Kept(Unplaced::new(column, ordinals, rows as usize, &spawned)?)
-                }
-                Unknown::Skip => Decoded::Skipped,
-                _ => return Err(Error::UnknownComponent { name: column.schema.name.clone() }),
-            },
+            Some(entry) => {
+                let waits = later.has(entry.type_id());
+                decode_column(column, rows, entry, &mut spawned, (incoming, waits))?
+            }
+            None if options.unknown == Unknown::Keep => {
+                kept.map_or(Ok(()), |kept| kept.check(&column.schema))?;
+                let ordinals = kept_ordinals.get_mut(place).map(std::mem::take).unwrap_or_default();
+                Decoded::Kept(Unplaced::new(column, ordinals, rows as usize, &spawned)?)
+            }
+            None => Decoded::Skipped,
         });
-    }
-    let count = dangling(doc);
-    if options.refuse_dangling && count > 0 {
-        return Err(Error::Dangling { count });
     }
     Ok(columns)
 }
 
 /// The entity of each row of the columns that will be kept, in one walk over the tables.
-fn unknown_ordinals(doc: &WorldDoc<'_>, registry: &Registry, options: &SpawnOptions) -> Vec<Vec<u32>> {
+pub(crate) fn unknown_ordinals(
+    doc: &WorldDoc<'_>,
+    registry: &Registry,
+    options: &SpawnOptions,
+) -> Vec<Vec<u32>> {
     let kept =
         |column: &Column<'_>| options.unknown == Unknown::Keep && registry.get(&column.schema.name).is_none();
     let wanted: Vec<bool> = doc.columns.iter().map(kept).collect();
@@ -115,7 +207,7 @@ fn unknown_ordinals(doc: &WorldDoc<'_>, registry: &Registry, options: &SpawnOpti
     ordinals
 }
 
-fn dangling(doc: &WorldDoc<'_>) -> u64 {
+pub(crate) fn dangling(doc: &WorldDoc<'_>) -> u64 {
     doc.columns.iter().map(Column::dangling).sum()
 }
 
@@ -124,32 +216,43 @@ fn decode_column<'r, 'd, 'a>(
     rows: u32,
     entry: &'r Entry<Ops>,
     spawned: &mut Spawned<'_>,
+    (incoming, waits): (Option<&Incoming>, bool),
 ) -> Result<Decoded<'r, 'd, 'a>, Error> {
-    let schema = &column.schema;
-    if schema.version > entry.version() {
-        let (name, found, newest) = (schema.name.clone(), schema.version, entry.version());
-        return Err(Error::NewerComponent { name, found, newest });
+    if let Some(incoming) = incoming
+        && entry.type_id() == TypeId::of::<PersistId>()
+    {
+        return Ok(Decoded::Rows(entry, Box::new(incoming.ids().to_vec())));
+    }
+    if entry.type_id() == TypeId::of::<PersistIndex>() {
+        return Ok(Decoded::Source(incoming::source(column)?));
     }
     if let (Some(_), ColumnData::References { targets, ranks }) = (entry.ops().target, &column.data)
-        && (ranks.is_some() || targets.contains(&NONE))
+        && (waits || ranks.is_some() || targets.contains(&NONE))
     {
         return Ok(Decoded::Later(entry));
     }
-    let values = (entry.ops().decode)(column, rows as usize, spawned)?;
+    let values = entry.ops().column.decode(column, rows as usize, spawned)?;
     Ok(Decoded::Rows(entry, values))
 }
 
-fn place(
+/// Puts a document, or the part of a world whose first entity has this ordinal, onto the entities of a report.
+pub(crate) fn place<'r>(
     world: &mut World,
-    doc: &WorldDoc<'_>,
-    decoded: Vec<Decoded<'_, '_, '_>>,
-    mut report: SpawnReport<Entity>,
-) -> Result<SpawnReport<Entity>, Error> {
-    let (mut later, mut kept) = (Vec::new(), Vec::new());
+    (doc, first): (&WorldDoc<'_>, u32),
+    registry: &'r Registry,
+    decoded: Vec<Decoded<'r, '_, '_>>,
+    incoming: Option<Incoming>,
+    (report, later): (&mut SpawnReport<Entity>, &mut Later),
+) -> Result<(), Error> {
+    let _expecting = incoming.as_ref().map(|_| Expecting);
+    if let Some(incoming) = incoming {
+        later.replaced.extend(incoming.announce(world, first, report));
+    }
+    let mut kept = Vec::new();
     let mut moving: Vec<Option<Moving>> = Vec::with_capacity(decoded.len());
     for ((column, rows), decoded) in doc.columns.iter().zip(doc.rows_per_column()).zip(decoded) {
         if matches!(decoded, Decoded::Skipped | Decoded::Kept(_)) {
-            report.unknown.push((column.schema.name.clone(), u64::from(rows)));
+            count_unknown(report, &column.schema.name, u64::from(rows));
         }
         moving.push(match decoded {
             Decoded::Skipped => None,
@@ -158,7 +261,12 @@ fn place(
                 None
             }
             Decoded::Later(entry) => {
-                later.extend(entry.ops().target.map(|target| (column, target)));
+                later.add((doc, first), column, entry);
+                None
+            }
+            Decoded::Source(source) => {
+                world.get_resource_or_init::<PersistIndex>().join(source);
+                report.resources += 1;
                 None
             }
             Decoded::Rows(entry, values) => {
@@ -167,19 +275,95 @@ fn place(
             }
         });
     }
-    report.values += insert_tables(world, doc, &mut moving, &report.entities);
-    for (column, target) in later {
-        report.values += insert_later(world, doc, column, target.insert, &report.entities);
-    }
+    let spawners = Spawners::new(world, &registry.bundles);
+    let own = report.entities.get(first as usize..).unwrap_or_default();
+    report.values += insert_tables(world, doc, &mut moving, &spawners, own);
     for (column, moving) in doc.columns.iter().zip(&mut moving) {
-        if let (true, Some(moving)) = (column.schema.resource, moving) {
-            raw::insert_resource(world, moving);
-            report.resources += 1;
+        if column.schema.resource {
+            later.resources.extend(moving.take());
         }
     }
-    report.dangling = dangling(doc);
-    kept::keep(world, kept, &report.entities)?;
-    Ok(report)
+    report.dangling += dangling(doc);
+    kept::keep(world, kept, report.entities.get(first as usize..).unwrap_or_default())
+}
+
+/// Despawns entities of the world that give way.
+fn make_room(world: &mut World, replaced: &[(PersistId, Entity)], report: &mut SpawnReport<Entity>) {
+    for &(_, entity) in replaced {
+        // It may have gone with another of them already, as its child.
+        if world.try_despawn(entity).is_ok() {
+            report.replaced += 1;
+        }
+    }
+}
+
+fn count_unknown(report: &mut SpawnReport<Entity>, name: &str, rows: u64) {
+    match report.unknown.iter_mut().find(|(known, _)| known == name) {
+        Some((_, count)) => *count += rows,
+        None => report.unknown.push((name.to_owned(), rows)),
+    }
+}
+
+/// What is done once all entities are there, and nothing of a file can be wrong any more: relationships are inserted in the order of
+/// the lists on their targets, resources are set, and entities of the world give way that still do not.
+#[derive(Default)]
+pub(crate) struct Later {
+    columns: Vec<LaterColumn>,
+    resources: Vec<Moving>,
+    replaced: Vec<(PersistId, Entity)>,
+}
+
+/// Those of one relationship.
+struct LaterColumn {
+    component: TypeId,
+    insert: fn(&mut World, Entity, Entity),
+    links: Vec<Link>,
+}
+
+impl Later {
+    /// Whether rows of this component wait already: then those behind them have to wait as well.
+    pub(crate) fn has(&self, component: TypeId) -> bool {
+        self.columns.iter().any(|column| column.component == component)
+    }
+
+    fn add(&mut self, (doc, first): (&WorldDoc<'_>, u32), column: &Column<'_>, entry: &Entry<Ops>) {
+        let Some(target) = entry.ops().target else { return };
+        let mut own = links(doc, column);
+        for link in &mut own {
+            link.source = link.source.saturating_add(first);
+        }
+        let component = entry.type_id();
+        match self.columns.iter_mut().find(|known| known.component == component) {
+            Some(known) => known.links.extend(own),
+            None => self.columns.push(LaterColumn { component, insert: target.insert, links: own }),
+        }
+    }
+
+    /// Lets entities that would have given way have their ids again.
+    pub(crate) fn take_back(self, world: &mut World) {
+        if let Some(mut index) = world.get_resource_mut::<PersistIndex>() {
+            index.fill(self.replaced.into_iter());
+        }
+    }
+
+    /// Does all of it.
+    pub(crate) fn insert(self, world: &mut World, report: &mut SpawnReport<Entity>) {
+        make_room(world, &self.replaced, report);
+        for mut moving in self.resources {
+            raw::insert_resource(world, &mut moving);
+            report.resources += 1;
+        }
+        for LaterColumn { insert, mut links, .. } in self.columns {
+            links.sort_unstable();
+            for link in &links {
+                let source = report.entities.get(link.source as usize);
+                if let (Some(&source), Some(&target)) = (source, report.entities.get(link.target as usize)) {
+                    insert(world, source, target);
+                }
+            }
+            report.values += links.len() as u64;
+        }
+    }
 }
 
 /// Moves the columns onto the entities, table by table, and returns how many values that were.
@@ -187,8 +371,10 @@ fn insert_tables(
     world: &mut World,
     doc: &WorldDoc<'_>,
     moving: &mut [Option<Moving>],
+    spawners: &Spawners,
     entities: &[Entity],
 ) -> u64 {
+    let ids = world.component_id::<PersistId>();
     let (mut first, mut values) = (0, 0);
     for table in &doc.tables {
         let rows = table.rows as usize;
@@ -201,7 +387,8 @@ fn insert_tables(
             );
         }
         let mut columns: Vec<&mut Moving> = own.iter_mut().map(|(_, column)| column).collect();
-        raw::insert_rows(world, &mut columns, entities);
+        let ids_known = columns.iter().any(|column| Some(column.id()) == ids);
+        spawners.spawn(world, &mut columns, entities, ids_known);
         values += u64::from(table.rows) * columns.len() as u64;
         for (place, column) in own {
             if let Some(slot) = moving.get_mut(usize::from(place)) {
@@ -227,35 +414,31 @@ fn spawn_targets(world: &mut World, column: &Column<'_>, entities: &[Entity]) {
     }
 }
 
-/// Inserts relationships in the order of the lists on their targets.
-fn insert_later(
-    world: &mut World,
-    doc: &WorldDoc<'_>,
-    column: &Column<'_>,
-    insert: fn(&mut World, Entity, Entity),
-    entities: &[Entity],
-) -> u64 {
-    let ColumnData::References { targets, ranks } = &column.data else { return 0 };
-    let mut rows: Vec<(u32, u32, u32)> = Vec::with_capacity(targets.len()); // target, rank, ordinal of the row
-    for (row, (&target, ordinal)) in targets.iter().zip(row_ordinals(doc, column)).enumerate() {
+/// One row of a relationship. They are ordered as in the lists on their targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Link {
+    pub(crate) target: u32,
+    rank: u32,
+    pub(crate) source: u32,
+    pub(crate) row: u32,
+}
+
+/// The rows of a relationship that have a target, list by list in the order of the lists.
+pub(crate) fn links(doc: &WorldDoc<'_>, column: &Column<'_>) -> Vec<Link> {
+    let ColumnData::References { targets, ranks } = &column.data else { return Vec::new() };
+    let mut links = Vec::with_capacity(targets.len());
+    for ((row, &target), source) in (0..).zip(targets.iter()).zip(row_ordinals(doc, column)) {
         if target != NONE {
-            let rank = ranks.as_ref().and_then(|ranks| ranks.get(row)).copied().unwrap_or(0);
-            rows.push((target, rank, ordinal));
+            let rank = ranks.as_ref().and_then(|ranks| ranks.get(row as usize)).copied().unwrap_or(0);
+            links.push(Link { target, rank, source, row });
         }
     }
-    rows.sort_unstable();
-    for &(target, _, ordinal) in &rows {
-        if let (Some(&source), Some(&target)) =
-            (entities.get(ordinal as usize), entities.get(target as usize))
-        {
-            insert(world, source, target);
-        }
-    }
-    rows.len() as u64
+    links.sort_unstable();
+    links
 }
 
 /// The entity ordinal of each row of a column.
-fn row_ordinals<'d>(doc: &'d WorldDoc<'_>, column: &Column<'_>) -> impl Iterator<Item = u32> + 'd {
+pub(crate) fn row_ordinals<'d>(doc: &'d WorldDoc<'_>, column: &Column<'_>) -> impl Iterator<Item = u32> + 'd {
     let place = doc
         .columns
         .iter()

@@ -5,14 +5,23 @@
     reason = "options that can grow have no literal outside their crate"
 )]
 
+mod attributes;
+mod bundles;
+mod commands;
 mod entities;
 mod hierarchy;
 mod hooks;
+mod identity;
+mod in_parts;
 mod left_out;
 mod random;
+mod random_restore;
 mod references;
+#[cfg(feature = "reflect")]
+mod reflected;
 mod registration;
 mod resources;
+mod restore;
 mod serde_components;
 mod support;
 mod unknown;

@@ -6,19 +6,19 @@ use proptest::prelude::*;
 use crate::support::{Health, Label, Player, Poisoned, Position, Sparse, check};
 
 #[derive(Debug, Clone)]
-struct Recipe {
+pub(crate) struct Recipe {
     components: u8,
     value: i32,
     text: String,
     parent: Option<proptest::sample::Index>,
 }
 
-fn recipe() -> impl Strategy<Value = Recipe> {
+pub(crate) fn recipe() -> impl Strategy<Value = Recipe> {
     (any::<u8>(), any::<i32>(), ".{0,12}", proptest::option::of(any::<proptest::sample::Index>()))
         .prop_map(|(components, value, text, parent)| Recipe { components, value, text, parent })
 }
 
-fn build(recipes: &[Recipe], despawn: &[proptest::sample::Index]) -> World {
+pub(crate) fn build(recipes: &[Recipe], despawn: &[proptest::sample::Index]) -> World {
     let mut world = World::new();
     let entities: Vec<Entity> = recipes.iter().map(|_| world.spawn_empty().id()).collect();
     for (recipe, &entity) in recipes.iter().zip(&entities) {

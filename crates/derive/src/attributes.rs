@@ -1,11 +1,17 @@
-use syn::{Attribute, DeriveInput, LitInt, LitStr, Path, Result, ext::IdentExt, spanned::Spanned};
+use syn::{
+    Attribute, DeriveInput, ExprPath, Field, LitInt, LitStr, Path, Result, ext::IdentExt,
+    meta::ParseNestedMeta, spanned::Spanned,
+};
 
-/// What `#[persist(...)]` says.
+/// What `#[persist(...)]` says on a type.
 pub(crate) struct Attributes {
     pub(crate) name: String,
     pub(crate) version: u32,
+    pub(crate) aliases: Vec<String>,
     pub(crate) pod: bool,
     pub(crate) relationship: bool,
+    pub(crate) transient: bool,
+    pub(crate) persistent_if: Option<ExprPath>,
     pub(crate) krate: Path,
 }
 
@@ -14,44 +20,104 @@ impl Attributes {
         let mut found = Self {
             name: input.ident.unraw().to_string(),
             version: 1,
+            aliases: Vec::new(),
             pod: false,
             relationship: false,
+            transient: false,
+            persistent_if: None,
             krate: syn::parse_quote!(::keepstone),
         };
+        // Whether something was said that only saved types can use.
+        let mut saved = false;
         for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("persist")) {
-            found.apply(attribute)?;
+            attribute.parse_nested_meta(|meta| {
+                saved |= !(meta.path.is_ident("transient") || meta.path.is_ident("crate"));
+                found.apply(&meta)
+            })?;
+        }
+        if found.transient && saved {
+            let message =
+                "persist(transient) says that the type is never saved: nothing but crate goes with it";
+            return Err(syn::Error::new(input.ident.span(), message));
         }
         Ok(found)
     }
 
-    fn apply(&mut self, attribute: &Attribute) -> Result<()> {
+    fn apply(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
+        if meta.path.is_ident("name") {
+            self.name = name(meta)?;
+        } else if meta.path.is_ident("alias") {
+            self.aliases.push(name(meta)?);
+        } else if meta.path.is_ident("version") {
+            let version: LitInt = meta.value()?.parse()?;
+            self.version = version.base10_parse()?;
+            if self.version == 0 {
+                return Err(syn::Error::new(version.span(), "versions start at 1"));
+            }
+        } else if meta.path.is_ident("pod") {
+            self.pod = true;
+        } else if meta.path.is_ident("relationship") {
+            self.relationship = true;
+        } else if meta.path.is_ident("transient") {
+            self.transient = true;
+        } else if meta.path.is_ident("persistent_if") {
+            self.persistent_if = Some(meta.value()?.parse::<LitStr>()?.parse()?);
+        } else if meta.path.is_ident("crate") {
+            self.krate = meta.value()?.parse::<LitStr>()?.parse_with(Path::parse_mod_style)?;
+        } else {
+            return Err(meta.error(
+                "unknown attribute; known are name, version, alias, pod, relationship, transient, persistent_if and crate, and skip on fields",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn name(meta: &ParseNestedMeta<'_>) -> Result<String> {
+    let name: LitStr = meta.value()?.parse()?;
+    let len = name.value().len();
+    if len == 0 || len > 255 {
+        return Err(syn::Error::new(name.span(), "a name has 1 to 255 bytes"));
+    }
+    Ok(name.value())
+}
+
+/// What a field that is not saved becomes on load.
+pub(crate) enum Skipped {
+    Default,
+    Function(ExprPath),
+}
+
+/// What `#[persist(skip)]` says on a field, if it is there.
+pub(crate) fn skipped(field: &Field) -> Result<Option<Skipped>> {
+    let (mut skip, mut default) = (false, None);
+    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("persist")) {
         attribute.parse_nested_meta(|meta| {
-            if meta.path.is_ident("name") {
-                let name: LitStr = meta.value()?.parse()?;
-                self.name = name.value();
-                if self.name.is_empty() || self.name.len() > 255 {
-                    return Err(syn::Error::new(name.span(), "a name has 1 to 255 bytes"));
-                }
-            } else if meta.path.is_ident("version") {
-                let version: LitInt = meta.value()?.parse()?;
-                self.version = version.base10_parse()?;
-                if self.version == 0 {
-                    return Err(syn::Error::new(version.span(), "versions start at 1"));
-                }
-            } else if meta.path.is_ident("pod") {
-                self.pod = true;
-            } else if meta.path.is_ident("relationship") {
-                self.relationship = true;
-            } else if meta.path.is_ident("crate") {
-                self.krate = meta.value()?.parse::<LitStr>()?.parse_with(Path::parse_mod_style)?;
+            if meta.path.is_ident("skip") {
+                skip = true;
+            } else if meta.path.is_ident("default") {
+                default = Some(meta.value()?.parse::<LitStr>()?.parse()?);
             } else {
-                return Err(
-                    meta.error("unknown attribute; known are name, version, pod, relationship and crate")
-                );
+                return Err(meta
+                    .error("unknown attribute of a field; known are skip, and default = \"path\" with it"));
             }
             Ok(())
-        })
+        })?;
+        if !skip {
+            let message = "a field that is saved has no default: write #[persist(skip, default = \"path\")]";
+            return Err(syn::Error::new_spanned(attribute, message));
+        }
     }
+    Ok(skip.then(|| default.map_or(Skipped::Default, Skipped::Function)))
+}
+
+/// The first attribute of serde on a type or its fields.
+pub(crate) fn serde_attribute(input: &DeriveInput) -> Option<&Attribute> {
+    let fields = match &input.data {
+        syn::Data::Struct(data) => data.fields.iter().flat_map(|field| &field.attrs).collect::<Vec<_>>(),
+        _ => Vec::new(),
+    };
+    input.attrs.iter().chain(fields).find(|attribute| attribute.path().is_ident("serde"))
 }
 
 /// Checks that the layout of a type is fixed by its declaration.

@@ -1,8 +1,11 @@
 use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{Data, DeriveInput, Fields, Index, Member, Result, ext::IdentExt};
+use quote::{quote, quote_spanned};
+use syn::{Data, DeriveInput, Fields, Index, Member, Result, ext::IdentExt, spanned::Spanned};
 
-use crate::attributes::{Attributes, require_fixed_layout};
+use crate::{
+    attributes::{Attributes, require_fixed_layout},
+    partial::partial,
+};
 
 pub(crate) fn persist(input: &DeriveInput) -> Result<TokenStream> {
     let attributes = Attributes::parse(input)?;
@@ -10,6 +13,10 @@ pub(crate) fn persist(input: &DeriveInput) -> Result<TokenStream> {
     let ident = &input.ident;
 
     check_relationship(input, &attributes)?;
+    let partial = partial(input, &attributes)?;
+    if attributes.transient {
+        return Ok(transient(input, &attributes));
+    }
     if attributes.relationship {
         return relationship(input, &attributes);
     }
@@ -17,6 +24,8 @@ pub(crate) fn persist(input: &DeriveInput) -> Result<TokenStream> {
     let (codec, plain) = if attributes.pod {
         require_fixed_layout(input)?;
         (quote!(AsPlain), plain_impl(input, krate)?)
+    } else if let Some(partial) = partial {
+        (quote!(AsPartial), partial)
     } else if unit && input.generics.params.is_empty() {
         // No bytes: nothing about the layout needs to be promised.
         (
@@ -39,21 +48,65 @@ pub(crate) fn persist(input: &DeriveInput) -> Result<TokenStream> {
     } else {
         TokenStream::new()
     };
+    let (aliases, asks) = (aliases(&attributes), asks(&attributes));
     Ok(quote! {
         #plain
         #[automatically_derived]
         impl #impl_generics #krate::__derive::Persist for #ident #type_generics #where_clause {
             const NAME: &'static str = #name;
             const VERSION: u32 = #version;
+            #aliases
             type Codec = #krate::__derive::#codec;
+            #asks
         }
         #registration
     })
 }
 
+fn aliases(attributes: &Attributes) -> TokenStream {
+    let aliases = &attributes.aliases;
+    if aliases.is_empty() {
+        return TokenStream::new();
+    }
+    quote!(const ALIASES: &'static [&'static str] = &[#(#aliases),*];)
+}
+
+fn asks(attributes: &Attributes) -> TokenStream {
+    let Some(path) = &attributes.persistent_if else { return TokenStream::new() };
+    quote_spanned! {path.span()=>
+        const ASKS_EACH: bool = true;
+        fn is_persistent(&self) -> bool {
+            #path(self)
+        }
+    }
+}
+
+/// A type that is left out of saves: it has neither a name nor rows.
+fn transient(input: &DeriveInput, attributes: &Attributes) -> TokenStream {
+    let (ident, krate) = (&input.ident, &attributes.krate);
+    let mut generics = input.generics.clone();
+    if !generics.params.is_empty() {
+        generics.make_where_clause().predicates.push(syn::parse_quote!(Self: 'static));
+    }
+    let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+    let registration = if input.generics.params.is_empty() {
+        quote!(#krate::__register!(#ident);)
+    } else {
+        TokenStream::new()
+    };
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #krate::__derive::PersistTransient for #ident #type_generics #where_clause {}
+        #registration
+    }
+}
+
 /// Finds relationships that would be saved as values, and lists that should not be saved at all.
 fn check_relationship(input: &DeriveInput, attributes: &Attributes) -> Result<()> {
     for attribute in &input.attrs {
+        if attributes.transient {
+            continue;
+        }
         if attribute.path().is_ident("relationship_target") {
             let message = "the list on the target of a relationship is rebuilt on load: leave out Persist here, and derive it for the relationship";
             return Err(syn::Error::new_spanned(attribute, message));
@@ -74,11 +127,18 @@ fn relationship(input: &DeriveInput, attributes: &Attributes) -> Result<TokenStr
         let message = "persist(relationship) is for types without parameters, and without pod";
         return Err(syn::Error::new(ident.span(), message));
     }
+    if let Some(path) = &attributes.persistent_if {
+        let message =
+            "persist(relationship) has no persistent_if: a relationship is saved with the entity that has it";
+        return Err(syn::Error::new_spanned(path, message));
+    }
+    let aliases = aliases(attributes);
     Ok(quote! {
         #[automatically_derived]
         impl #krate::__derive::PersistRelationship for #ident {
             const NAME: &'static str = #name;
             const VERSION: u32 = #version;
+            #aliases
         }
         #krate::__register_relationship!(#ident);
     })

@@ -29,7 +29,11 @@
 //! | `name = "..."` | the name in files, 1 to 255 bytes | the bare type name |
 //! | `version = N` | the version of the definition, from 1 | 1 |
 //! | `pod` | rows are the value's bytes: needs `#[repr(C)]` or `#[repr(transparent)]`, `Copy`, and fields that are `Plain` (fixed-width numbers, arrays of them, other such structs) without padding between them; all of it is checked at compile time | serde |
+//! | `alias = "..."` | a name that the component had before: files that have it under this name are read; may be repeated | none |
 //! | `relationship` | the component is a relationship of the ECS: its target is saved, and the list on the target is rebuilt in its order; fields beside the target take what the ECS gives them | off |
+//! | `transient` | the type is left out of saves on purpose, so reports don't count it as lost; it needs no serde | off |
+//! | `persistent_if = "path"` | a `fn(&Self) -> bool`, such as `Self::should_save`: values that it says no to are left out, and their entities are saved without them | all are saved |
+//! | `skip` on a field of a struct | the field is not saved; the value gets its `Default` when loaded, or what `skip, default = "path"` names: a function without arguments | saved |
 //! | `crate = "..."` | the crate that the generated code refers to | `keepstone` |
 //!
 //! Padding, a field that has invalid bit patterns, and a layout that the compiler may change don't compile:
@@ -64,7 +68,63 @@
 //! }
 //! ```
 //!
-//! Without `pod` the type needs serde's `Serialize` and `Deserialize`. A unit struct needs neither: it has no bytes.
+//! Without `pod` the type needs serde's `Serialize` and `Deserialize`. A unit struct needs neither: it has no bytes. Nor does
+//! a struct with `skip` on a field: the serde code for the others is generated, and `#[serde(...)]` attributes on such a type are
+//! refused, as nothing would look at them (`#[serde(skip)]` is the way there).
+//!
+//! ```
+//! use keepstone_derive::Persist;
+//! use keepstone_ecs_persist::Persist;
+//!
+//! #[derive(Persist)]
+//! #[persist(crate = "keepstone_ecs_persist", name = "game.agent", alias = "game.npc", persistent_if = "Agent::is_real")]
+//! struct Agent {
+//!     goal: String,
+//!     #[persist(skip)]
+//!     path: Vec<[f32; 2]>,
+//!     #[persist(skip, default = "fresh")]
+//!     patience: u32,
+//! }
+//!
+//! impl Agent {
+//!     fn is_real(&self) -> bool {
+//!         !self.goal.is_empty()
+//!     }
+//! }
+//!
+//! fn fresh() -> u32 {
+//!     100
+//! }
+//!
+//! assert_eq!(Agent::ALIASES, ["game.npc"]);
+//! let nobody = Agent { goal: String::new(), path: Vec::new(), patience: fresh() };
+//! assert!(Agent::ASKS_EACH && !nobody.is_persistent());
+//! # let _ = (nobody.path, nobody.patience);
+//! ```
+//!
+//! ```compile_fail
+//! # use keepstone_derive::Persist;
+//! #[derive(Persist, Clone, Copy)]
+//! #[persist(crate = "keepstone_ecs_persist", pod)]
+//! #[repr(C)]
+//! struct Half {
+//!     x: f32,
+//!     #[persist(skip)]
+//!     y: f32,
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! # use keepstone_derive::Persist;
+//! # use serde::{Deserialize, Serialize};
+//! #[derive(Persist, Serialize, Deserialize)]
+//! #[persist(crate = "keepstone_ecs_persist")]
+//! enum Weather {
+//!     Fair,
+//!     #[persist(skip)]
+//!     Foul,
+//! }
+//! ```
 //!
 //! A type without type parameters registers itself with the ECS adapters of that crate; a generic one is registered for each
 //! use, with `registry.add::<T<U>>()`.
@@ -72,6 +132,7 @@
 
 mod attributes;
 mod expand;
+mod partial;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};

@@ -7,35 +7,37 @@ use std::{
 
 use hecs::{Archetype, ArchetypeColumn, Entity, World};
 use keepstone_ecs_persist::{
-    Capture, Column, ComponentSchema, Entry, Error, LeftOut, Reason, Table, WorldDoc,
+    Capture, Column, ComponentSchema, Entry, Error, IdSource, LeftOut, Reason, Table, WorldDoc,
 };
 
 use crate::{
+    builtin,
+    column::{Rows, Source},
     derived,
     kept::{self, Kept, KeptResources, KeptRow},
     ordinals::Ordinals,
-    registry::{Ops, Registry, Source},
+    registry::{Ops, Registry},
 };
 
 /// Captures a world: see [`EcsWorld::capture`](keepstone_ecs_persist::EcsWorld::capture).
 pub(crate) fn capture<'w>(world: &'w World, registry: &Registry) -> Result<Capture<'w, Entity>, Error> {
-    let archetypes: Vec<Stored<'_>> =
-        world.archetypes().filter(|archetype| !archetype.is_empty()).map(Stored::new).collect();
-    let mut plan = Plan::new(world, registry, &archetypes)?;
-    for archetype in &archetypes {
-        plan.add_archetype(archetype);
-    }
-    plan.finish()
+    let archetypes = Stored::all(world);
+    Plan::of(world, registry, &archetypes)?.finish()
 }
 
 /// An archetype, and what its entities keep.
-struct Stored<'w> {
+pub(crate) struct Stored<'w> {
     archetype: &'w Archetype,
     kept: Option<ArchetypeColumn<'w, Kept>>,
     resources: Option<ArchetypeColumn<'w, KeptResources>>,
 }
 
 impl<'w> Stored<'w> {
+    /// What a world stores.
+    pub(crate) fn all(world: &'w World) -> Vec<Self> {
+        world.archetypes().filter(|archetype| !archetype.is_empty()).map(Self::new).collect()
+    }
+
     fn new(archetype: &'w Archetype) -> Self {
         Self { archetype, kept: archetype.get::<&Kept>(), resources: archetype.get::<&KeptResources>() }
     }
@@ -43,6 +45,11 @@ impl<'w> Stored<'w> {
     /// All rows of components that are kept.
     fn kept_rows(&self) -> impl Iterator<Item = &KeptRow> {
         self.kept.iter().flat_map(|column| column.iter()).flat_map(|kept| &kept.rows)
+    }
+
+    /// The source of ids.
+    fn source(&self) -> Option<IdSource> {
+        self.resources.iter().flat_map(|column| column.iter()).find_map(|kept| kept.source)
     }
 
     /// All rows of resources.
@@ -58,17 +65,19 @@ impl<'w> Stored<'w> {
 }
 
 /// One column to be: a registered component, or one that the world keeps without knowing it.
-struct Planned<'p, 'r> {
-    kind: PlannedKind<'p, 'r>,
+pub(crate) struct Planned<'p, 'r> {
+    pub(crate) kind: PlannedKind<'p, 'r>,
     /// Rows of the registered component.
-    sources: Vec<Source<'p>>,
+    pub(crate) sources: Vec<Source<'p>>,
     /// Rows of the kept one.
-    rows: Vec<&'p KeptRow>,
+    pub(crate) rows: Vec<&'p KeptRow>,
 }
 
-enum PlannedKind<'p, 'r> {
+pub(crate) enum PlannedKind<'p, 'r> {
     Registered(&'r Entry<Ops>),
     Kept(&'p ComponentSchema),
+    /// The source of ids.
+    Source(IdSource),
 }
 
 impl<'p, 'r> Planned<'p, 'r> {
@@ -80,17 +89,30 @@ impl<'p, 'r> Planned<'p, 'r> {
         match self.kind {
             PlannedKind::Registered(entry) => entry.name(),
             PlannedKind::Kept(schema) => &schema.name,
+            PlannedKind::Source(_) => IdSource::RESOURCE,
         }
     }
 
-    fn has_rows(&self) -> bool {
-        !(self.sources.is_empty() && self.rows.is_empty())
+    pub(crate) fn has_rows(&self) -> bool {
+        let is_source = matches!(self.kind, PlannedKind::Source(_));
+        is_source || !(self.sources.is_empty() && self.rows.is_empty())
+    }
+
+    /// Whether values are asked if they are to be saved.
+    fn persistent(&self, archetype: &Archetype) -> Option<Vec<bool>> {
+        match self.kind {
+            PlannedKind::Registered(entry) => entry.ops().column.persistent(archetype),
+            _ => None,
+        }
     }
 
     fn capture(&self, ordinals: &mut Ordinals<'_>) -> Result<Column<'static>, Error> {
         match self.kind {
             PlannedKind::Registered(entry) => {
-                let (encoding, data) = (entry.ops().capture)(&self.sources, ordinals)
+                let (encoding, data) = entry
+                    .ops()
+                    .column
+                    .capture(&self.sources, ordinals)
                     .map_err(|source| Error::Value { component: entry.name().to_owned(), source })?;
                 let schema = ComponentSchema::new(entry.name(), entry.version(), false, encoding);
                 Ok(Column { schema, data })
@@ -98,28 +120,48 @@ impl<'p, 'r> Planned<'p, 'r> {
             PlannedKind::Kept(schema) => {
                 Ok(Column { schema: schema.clone(), data: kept::join(schema, &self.rows, ordinals) })
             }
+            PlannedKind::Source(source) => {
+                builtin::source_column(source).ok_or(Error::NotSupported { what: "sources of ids" })
+            }
         }
     }
 }
 
-struct Plan<'p, 'r> {
-    columns: Vec<Planned<'p, 'r>>,
+/// What a capture will hold.
+pub(crate) struct Plan<'p, 'r> {
+    registry: &'r Registry,
+    /// Ascending by name.
+    pub(crate) columns: Vec<Planned<'p, 'r>>,
     /// The places in `columns` of registered components.
     by_type: HashMap<TypeId, usize>,
     /// And of what is kept.
     by_name: HashMap<&'p str, usize>,
     /// Rows of each table to be, and the places of its columns in `columns`.
-    tables: Vec<(u32, Vec<usize>)>,
-    ordinals: Ordinals<'p>,
-    left_out: Vec<LeftOut>,
+    pub(crate) tables: Vec<(u32, Vec<usize>)>,
+    pub(crate) ordinals: Ordinals<'p>,
+    pub(crate) left_out: Vec<LeftOut>,
     /// By type: its place in `left_out`.
     not_registered: HashMap<TypeId, usize>,
-    entities_left_out: u64,
+    pub(crate) entities_left_out: u64,
 }
 
 impl<'p, 'r> Plan<'p, 'r> {
+    /// Plans the capture of all that is stored.
+    pub(crate) fn of(
+        world: &'p World,
+        registry: &'r Registry,
+        archetypes: &'p [Stored<'p>],
+    ) -> Result<Self, Error> {
+        let mut plan = Self::new(world, registry, archetypes)?;
+        for archetype in archetypes {
+            plan.add_archetype(archetype);
+        }
+        Ok(plan)
+    }
+
     fn new(world: &'p World, registry: &'r Registry, archetypes: &'p [Stored<'p>]) -> Result<Self, Error> {
         let mut plan = Self {
+            registry,
             columns: registry.iter().map(|entry| Planned::new(PlannedKind::Registered(entry))).collect(),
             by_type: HashMap::new(),
             by_name: HashMap::new(),
@@ -135,6 +177,7 @@ impl<'p, 'r> Plan<'p, 'r> {
             match column.kind {
                 PlannedKind::Registered(entry) => plan.by_type.insert(entry.type_id(), at).map(|_| ()),
                 PlannedKind::Kept(schema) => plan.by_name.insert(&schema.name, at).map(|_| ()),
+                PlannedKind::Source(_) => None,
             };
         }
         Ok(plan)
@@ -156,7 +199,13 @@ impl<'p, 'r> Plan<'p, 'r> {
         }
         self.columns.extend(schemas.values().map(|&schema| Planned::new(PlannedKind::Kept(schema))));
         let mut resources: BTreeMap<&str, &'p KeptRow> = BTreeMap::new();
+        let mut source = archetypes.iter().find_map(Stored::source).filter(|_| builtin::knows_ids(registry));
         for row in archetypes.iter().flat_map(Stored::resource_rows) {
+            if builtin::is_source(&row.schema, registry) {
+                // It was kept by a program that knew no ids.
+                source = join_sources(source, kept::source_of(row)?);
+                continue;
+            }
             let is_component = schemas.contains_key(row.name())
                 || registry.get(row.name()).is_some_and(|entry| {
                     archetypes.iter().any(|stored| stored.archetype.has_dynamic(entry.type_id()))
@@ -171,6 +220,7 @@ impl<'p, 'r> Plan<'p, 'r> {
             let kind = PlannedKind::Kept(&row.schema);
             self.columns.push(Planned { kind, sources: Vec::new(), rows: vec![row] });
         }
+        self.columns.extend(source.map(|source| Planned::new(PlannedKind::Source(source))));
         let left_out = |(name, count): (&str, u64)| LeftOut::new(name.to_owned(), count, Reason::KeptBefore);
         self.left_out.extend(before.into_iter().map(left_out));
         Ok(())
@@ -185,8 +235,9 @@ impl<'p, 'r> Plan<'p, 'r> {
                 self.leave_out(id, len, &saved);
             }
         }
-        if let Some(kept) = &stored.kept {
-            self.add_groups(stored.archetype, kept, &saved);
+        let transient = self.transient(stored.archetype, &saved);
+        if stored.kept.is_some() || !transient.is_empty() {
+            self.add_groups(stored, &saved, &transient);
         } else if !saved.is_empty() || stored.archetype.component_types().len() == 0 {
             self.add_whole(stored.archetype, saved);
         } else if stored.types().next().is_some() {
@@ -194,22 +245,51 @@ impl<'p, 'r> Plan<'p, 'r> {
         }
     }
 
+    /// The columns of which some values say that they are not to be saved, and which are.
+    fn transient(&mut self, archetype: &Archetype, saved: &[usize]) -> Vec<(usize, Vec<bool>)> {
+        let mut transient = Vec::new();
+        for &at in saved {
+            let Some(column) = self.columns.get(at) else { continue };
+            let Some(persistent) = column.persistent(archetype) else { continue };
+            let count = persistent.iter().filter(|saved| !**saved).count() as u64;
+            if let (true, PlannedKind::Registered(entry)) = (count > 0, &column.kind) {
+                let name = entry.type_name();
+                match self.left_out.iter_mut().find(|left| left.component == name) {
+                    Some(left) => left.count += count,
+                    None => self.left_out.push(LeftOut::new(name.to_owned(), count, Reason::Transient)),
+                }
+                transient.push((at, persistent));
+            }
+        }
+        transient
+    }
+
     /// Adds an archetype as one table.
     fn add_whole(&mut self, archetype: &'p Archetype, saved: Vec<usize>) {
         self.ordinals.add_ids(archetype.ids().iter().copied());
-        self.add_table(archetype.len(), saved, &Source { archetype, rows: None });
+        let rows = Rows::Range(0..archetype.len() as usize);
+        self.add_table(archetype.len(), saved, &Source { archetype, rows });
     }
 
-    /// Adds an archetype as a table for each set of kept components that its entities have.
-    fn add_groups(&mut self, archetype: &'p Archetype, kept: &'p [Kept], saved: &[usize]) {
+    /// Adds an archetype as a table for each set of components that its entities save: by what they keep, and by what says of itself that
+    /// it is not to be saved.
+    fn add_groups(&mut self, stored: &'p Stored<'p>, saved: &[usize], transient: &[(usize, Vec<bool>)]) {
+        let archetype = stored.archetype;
+        let kept: &[Kept] = stored.kept.as_deref().unwrap_or_default();
         let mut groups: BTreeMap<Vec<usize>, Vec<u32>> = BTreeMap::new();
-        for (row, kept) in (0..).zip(kept) {
+        for row in 0..archetype.len() {
             let place = |row: &KeptRow| self.by_name.get(row.name()).copied();
-            let mut places: Vec<usize> = kept.rows.iter().filter_map(place).collect();
+            let kept = kept.get(row as usize).into_iter().flat_map(|kept| &kept.rows).filter_map(place);
+            let mut places: Vec<usize> = saved.iter().copied().chain(kept).collect();
+            for (at, persistent) in transient {
+                if persistent.get(row as usize) == Some(&false) {
+                    places.retain(|place| place != at);
+                }
+            }
             places.sort_unstable();
             groups.entry(places).or_default().push(row);
         }
-        for (places, rows) in groups {
+        for (table, rows) in groups {
             let at = |&row: &u32| kept.get(row as usize);
             for row in rows.iter().filter_map(at).flat_map(|kept| &kept.rows) {
                 let place = self.by_name.get(row.name());
@@ -218,10 +298,9 @@ impl<'p, 'r> Plan<'p, 'r> {
                 }
             }
             self.ordinals.add_ids(rows.iter().filter_map(|&row| archetype.ids().get(row as usize)).copied());
-            let mut table: Vec<usize> = saved.iter().chain(&places).copied().collect();
-            table.sort_unstable();
             let len = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-            self.add_table(len, table, &Source { archetype, rows: Some(rows) });
+            let rows = Rows::Listed(rows.into(), 0..len as usize);
+            self.add_table(len, table, &Source { archetype, rows });
         }
     }
 
@@ -241,7 +320,9 @@ impl<'p, 'r> Plan<'p, 'r> {
         let place = *self.not_registered.entry(id).or_insert_with(|| {
             let beside = saved.iter().filter_map(|&place| self.columns.get(place)).map(Planned::name);
             let name = name_of(id, &beside.take(3).collect::<Vec<_>>());
-            self.left_out.push(LeftOut::new(name, 0, Reason::NotRegistered));
+            let transient = self.registry.is_transient(id);
+            let reason = if transient { Reason::Transient } else { Reason::NotRegistered };
+            self.left_out.push(LeftOut::new(name, 0, reason));
             self.left_out.len() - 1
         });
         if let Some(left) = self.left_out.get_mut(place) {
@@ -249,37 +330,63 @@ impl<'p, 'r> Plan<'p, 'r> {
         }
     }
 
-    fn finish<'w>(mut self) -> Result<Capture<'w, Entity>, Error> {
-        let mut doc = WorldDoc::default();
-        // Columns without rows are not written: places move up.
-        let mut places: Vec<Option<u16>> = Vec::with_capacity(self.columns.len());
-        let mut dangling = 0;
+    /// Drops columns without rows: they are not written, and places move up.
+    pub(crate) fn columns_with_rows(&mut self) {
+        let mut places: Vec<usize> = Vec::with_capacity(self.columns.len());
+        let mut next = 0;
         for column in &self.columns {
-            let place = u16::try_from(doc.columns.len()).ok().filter(|_| column.has_rows());
-            places.push(place);
-            if place.is_some() {
-                let column = column.capture(&mut self.ordinals)?;
-                dangling += column.dangling();
-                doc.columns.push(column);
-            }
+            places.push(next);
+            next += usize::from(column.has_rows());
         }
-        let place = |at: &usize| places.get(*at).copied().flatten();
-        let table = |(rows, saved): &(u32, Vec<usize>)| Table {
-            rows: *rows,
-            components: saved.iter().filter_map(place).collect(),
-        };
-        doc.tables = self.tables.iter().map(table).collect();
-        let bare = self.ordinals.next() - doc.entity_count();
+        self.columns.retain(Planned::has_rows);
+        for place in self.tables.iter_mut().flat_map(|(_, saved)| saved) {
+            // A column that a table names has rows.
+            *place = places.get(*place).copied().unwrap_or(usize::MAX);
+        }
+    }
+
+    /// Adds the entities that were found through references alone.
+    pub(crate) fn add_bare(&mut self) {
+        let before = self.tables.iter().fold(0_u32, |sum, (rows, _)| sum.saturating_add(*rows));
+        let bare = self.ordinals.next().saturating_sub(before);
         if bare > 0 {
-            doc.tables.push(Table { rows: bare, components: Vec::new() });
+            self.tables.push((bare, Vec::new()));
             // Those that are spawned were counted as left out before something referred to them.
             self.entities_left_out = self.entities_left_out.saturating_sub(u64::from(bare));
         }
+    }
+
+    fn finish<'w>(mut self) -> Result<Capture<'w, Entity>, Error> {
+        self.columns_with_rows();
+        let mut doc = WorldDoc::default();
+        let mut dangling = 0;
+        for column in &self.columns {
+            let column = column.capture(&mut self.ordinals)?;
+            dangling += column.dangling();
+            doc.columns.push(column);
+        }
+        self.add_bare();
+        let place = |at: &usize| u16::try_from(*at).unwrap_or(u16::MAX);
+        let table = |(rows, saved): &(u32, Vec<usize>)| Table {
+            rows: *rows,
+            components: saved.iter().map(place).collect(),
+        };
+        doc.tables = self.tables.iter().map(table).collect();
         let mut capture = Capture::new(doc, vec![Cow::Owned(self.ordinals.finish())]);
         capture.left_out = self.left_out;
         capture.entities_left_out = self.entities_left_out;
         capture.dangling = dangling;
         Ok(capture)
+    }
+}
+
+fn join_sources(one: Option<IdSource>, other: Option<IdSource>) -> Option<IdSource> {
+    match (one, other) {
+        (Some(mut one), Some(other)) => {
+            one.join(other);
+            Some(one)
+        }
+        (one, other) => one.or(other),
     }
 }
 

@@ -1,14 +1,16 @@
-use std::borrow::Cow;
+use std::{any::TypeId, borrow::Cow, collections::HashMap};
 
-use hecs::{ColumnBatch, ColumnBatchBuilder, ColumnBatchType, Entity};
+use hecs::{ColumnBatch, ColumnBatchBuilder, ColumnBatchType, Entity, World};
 use keepstone_ecs_persist::{
-    Column, ColumnData, Entry, Error, SpawnOptions, SpawnReport, Table, Unknown, WorldDoc,
+    Codec, Column, ColumnData, Entry, Error, PersistId, SpawnOptions, Table, Unknown, WorldDoc,
 };
 
 use crate::{
+    builtin::{self, AsId},
+    claims::Claims,
     kept::{self, Kept, KeptRow, Known},
     ordinals::Spawned,
-    registry::{DecodeFn, Ops, Registry},
+    registry::{Ops, Registry},
     values::Values,
 };
 
@@ -25,7 +27,14 @@ pub(crate) struct Loaded {
     /// One for each table.
     pub(crate) tables: Vec<ColumnBatch>,
     pub(crate) resources: Vec<KeptRow>,
-    pub(crate) report: SpawnReport<Entity>,
+    /// How many values the tables have.
+    pub(crate) values: u64,
+}
+
+/// The ids of a document, and the place of their column.
+pub(crate) struct Claimed {
+    pub(crate) column: usize,
+    pub(crate) ids: Vec<PersistId>,
 }
 
 /// What becomes of a column.
@@ -35,128 +44,211 @@ enum Decoded<'d> {
     /// Its component is not registered, and it is kept.
     Kept(std::vec::IntoIter<KeptRow>),
     /// Its values are components.
-    Rows(Box<dyn Values>),
-    /// Its values are components and many, and are decoded table by table.
-    Plain(PlainRows<'d>),
+    Rows(&'d Entry<Ops>, Box<dyn Values>),
+    /// Its values are components of one size, and are decoded table by table.
+    Plain(&'d Entry<Ops>, PlainRows<'d>),
 }
 
 /// What an entity takes in hecs's lists, about.
-const ENTITY_LEN: u64 = 40;
+pub(crate) const ENTITY_LEN: u64 = 40;
 /// What a kept row takes beside its bytes, about.
 const KEPT_ROW_LEN: usize = 96;
 /// Bytes of plain values that are decoded at once. More would take memory that is new to the process, and as much of it as the world
 /// does; table by table they take little, again and again.
 const PLAIN_LEN_MAX: usize = 512 * 1024;
 
-impl<'d> Decoding<'d, '_> {
-    /// Decodes all columns and sorts their values by table. Nothing is in a world until this is done.
-    pub(crate) fn load(&self, ids: Vec<Entity>) -> Result<Loaded, Error> {
-        self.check_bytes()?;
-        let mut report = SpawnReport::new(ids);
-        let mut resources = Vec::new();
-        let mut columns = Vec::with_capacity(self.doc.columns.len());
-        for (column, rows) in self.doc.columns.iter().zip(self.doc.rows_per_column()) {
-            let spawned = Spawned { entities: &report.entities };
-            let decoded = self.decode(column, rows, spawned)?;
-            if matches!(decoded, Decoded::Skipped | Decoded::Kept(_)) {
-                report.unknown.push((column.schema.name.clone(), u64::from(rows)));
-            }
-            columns.push(match decoded {
-                Decoded::Kept(rows) if column.schema.resource => {
-                    resources.extend(rows);
-                    Decoded::Skipped
-                }
-                other => other,
-            });
-        }
-        report.dangling = self.doc.columns.iter().map(Column::dangling).sum();
-        if self.options.refuse_dangling && report.dangling > 0 {
-            return Err(Error::Dangling { count: report.dangling });
-        }
-        let mut tables = Vec::with_capacity(self.doc.tables.len());
-        for table in &self.doc.tables {
-            let spawned = Spawned { entities: &report.entities };
-            let (batch, values) = batch(table, &mut columns, spawned)?;
-            tables.push(batch);
-            report.values += values * u64::from(table.rows);
-        }
-        Ok(Loaded { tables, resources, report })
+impl<'d, 'a> Decoding<'d, 'a> {
+    pub(crate) fn new(
+        world: &World,
+        doc: &'d WorldDoc<'a>,
+        registry: &'d Registry,
+        options: &'d SpawnOptions,
+    ) -> Self {
+        Self { doc, registry, options, known: Known::of(world) }
     }
 
-    fn check_bytes(&self) -> Result<(), Error> {
-        let mut needs = u64::from(self.doc.entity_count()).saturating_mul(ENTITY_LEN);
+    /// Checks all that can be told without decoding values.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.check_from(0, &mut HashMap::new()).map(|_| ())
+    }
+
+    /// As [`Decoding::check`] behind parts whose values took so many bytes and whose components had these names; returns how many
+    /// bytes it is with this one.
+    pub(crate) fn check_from(&self, bytes: u64, names: &mut HashMap<TypeId, String>) -> Result<u64, Error> {
+        let bytes = self.check_bytes(bytes)?;
+        for column in &self.doc.columns {
+            let schema = &column.schema;
+            let Some(entry) = self.entry(column) else {
+                self.check_unknown(column)?;
+                continue;
+            };
+            let first = names.entry(entry.type_id()).or_insert_with(|| schema.name.clone());
+            if *first != schema.name {
+                let (first, second) = (first.clone(), schema.name.clone());
+                return Err(Error::SameComponent { first, second, type_name: entry.type_name() });
+            }
+            if schema.version > entry.version() {
+                let (name, found, newest) = (schema.name.clone(), schema.version, entry.version());
+                return Err(Error::NewerComponent { name, found, newest });
+            }
+        }
+        match self.dangling() {
+            count @ 1.. if self.options.refuse_dangling => Err(Error::Dangling { count }),
+            _ => Ok(bytes),
+        }
+    }
+
+    /// How many resources it sets.
+    pub(crate) fn sources(&self) -> u32 {
+        u32::from(self.doc.columns.iter().any(|column| self.is_source(column)))
+    }
+
+    /// How many references lead to nothing.
+    pub(crate) fn dangling(&self) -> u64 {
+        self.doc.columns.iter().map(Column::dangling).sum()
+    }
+
+    /// The columns that are not registered, with how many values each has.
+    pub(crate) fn unknown(&self) -> Vec<(String, u64)> {
+        let rows = self.doc.columns.iter().zip(self.doc.rows_per_column());
+        let unknown = rows.filter(|(column, _)| self.entry(column).is_none() && !self.is_source(column));
+        unknown.map(|(column, rows)| (column.schema.name.clone(), u64::from(rows))).collect()
+    }
+
+    /// The registered component of a column. A resource has none here, whatever is registered: it belongs to no entity.
+    pub(crate) fn entry(&self, column: &Column<'_>) -> Option<&'d Entry<Ops>> {
+        self.registry.get(&column.schema.name).filter(|_| !column.schema.resource)
+    }
+
+    /// Whether a column is that of the source of ids.
+    pub(crate) fn is_source(&self, column: &Column<'_>) -> bool {
+        builtin::is_source(&column.schema, self.registry)
+    }
+
+    /// Decides about the ids of the document, and joins its source of ids.
+    pub(crate) fn claim(&self, world: &World, claims: &mut Claims) -> Result<Option<Claimed>, Error> {
+        let source = self.doc.columns.iter().find(|column| self.is_source(column));
+        if let Some(source) = source.map(builtin::decode_source).transpose()?.flatten() {
+            claims.join(world, source);
+        }
+        let Some((column, ids)) = self.ids()? else { return Ok(None) };
+        Ok(Some(Claimed { column, ids: claims.claim(world, ids)? }))
+    }
+
+    /// The ids of the document, and the place of their column.
+    pub(crate) fn ids(&self) -> Result<Option<(usize, Vec<PersistId>)>, Error> {
+        let is_id = |column: &Column<'_>| {
+            self.entry(column).is_some_and(|entry| entry.type_id() == TypeId::of::<PersistId>())
+        };
+        let Some(at) = self.doc.columns.iter().position(is_id) else { return Ok(None) };
+        let rows = self.doc.rows_per_column().get(at).copied().unwrap_or(0) as usize;
+        let column = self.doc.columns.get(at);
+        let ids = column.map(|column| AsId::decode(column, rows, &mut Spawned { entities: &[] }));
+        Ok(Some((at, ids.transpose()?.unwrap_or_default())))
+    }
+
+    /// Decodes all columns and sorts their values by table; `entities` are those of all ordinals. Nothing is in a world until this
+    /// is done.
+    pub(crate) fn load(&self, entities: &[Entity], claimed: Option<&Claimed>) -> Result<Loaded, Error> {
+        let mut loaded = Loaded { tables: Vec::new(), resources: Vec::new(), values: 0 };
+        let mut columns = Vec::with_capacity(self.doc.columns.len());
+        for (at, (column, rows)) in self.doc.columns.iter().zip(self.doc.rows_per_column()).enumerate() {
+            let ids = claimed.filter(|claimed| claimed.column == at);
+            columns.push(match (self.entry(column), ids) {
+                (Some(entry), Some(claimed)) => {
+                    Decoded::Rows(entry, Box::new(claimed.ids.clone().into_iter()))
+                }
+                (Some(entry), None) => Self::decode(entry, column, rows, Spawned { entities })?,
+                (None, _) => match self.keep(column, rows, &Spawned { entities })? {
+                    Some(rows) if column.schema.resource => {
+                        loaded.resources.extend(rows);
+                        Decoded::Skipped
+                    }
+                    Some(rows) => Decoded::Kept(rows.into_iter()),
+                    None => Decoded::Skipped,
+                },
+            });
+        }
+        loaded.tables.reserve(self.doc.tables.len());
+        for table in &self.doc.tables {
+            let (batch, values) = batch(table, &mut columns, Spawned { entities })?;
+            loaded.tables.push(batch);
+            loaded.values += values * u64::from(table.rows);
+        }
+        Ok(loaded)
+    }
+
+    /// The rows of a column that is kept.
+    pub(crate) fn keep(
+        &self,
+        column: &Column<'_>,
+        rows: u32,
+        spawned: &Spawned<'_>,
+    ) -> Result<Option<Vec<KeptRow>>, Error> {
+        if self.is_source(column) || self.options.unknown != Unknown::Keep {
+            return Ok(None);
+        }
+        kept::split(column, rows as usize, spawned).map(Some)
+    }
+
+    fn check_unknown(&self, column: &Column<'_>) -> Result<(), Error> {
+        match self.options.unknown {
+            _ if self.is_source(column) => Ok(()),
+            Unknown::Keep => self.known.check(&column.schema),
+            Unknown::Skip => Ok(()),
+            _ => Err(Error::UnknownComponent { name: column.schema.name.clone() }),
+        }
+    }
+
+    fn check_bytes(&self, before: u64) -> Result<u64, Error> {
+        let mut needs = before.saturating_add(u64::from(self.doc.entity_count()).saturating_mul(ENTITY_LEN));
         for (column, rows) in self.doc.columns.iter().zip(self.doc.rows_per_column()) {
             let size = self.entry(column).map_or(KEPT_ROW_LEN, |entry| entry.ops().size);
             needs = needs.saturating_add(u64::from(rows).saturating_mul(size as u64));
         }
         let (what, allowed) = ("bytes of component values", self.options.bytes_max);
-        if needs > allowed { Err(Error::Limit { what, needs, allowed }) } else { Ok(()) }
-    }
-
-    /// The registered component of a column. A resource has none here, whatever is registered: it belongs to no entity.
-    fn entry(&self, column: &Column<'_>) -> Option<&Entry<Ops>> {
-        self.registry.get(&column.schema.name).filter(|_| !column.schema.resource)
+        if needs > allowed { Err(Error::Limit { what, needs, allowed }) } else { Ok(needs) }
     }
 
     fn decode(
-        &self,
+        entry: &'d Entry<Ops>,
         column: &'d Column<'_>,
         rows: u32,
         mut spawned: Spawned<'_>,
     ) -> Result<Decoded<'d>, Error> {
-        let schema = &column.schema;
-        let Some(entry) = self.entry(column) else {
-            return match self.options.unknown {
-                Unknown::Keep => {
-                    self.known.check(schema)?;
-                    Ok(Decoded::Kept(kept::split(column, rows as usize, &spawned)?.into_iter()))
-                }
-                Unknown::Skip => Ok(Decoded::Skipped),
-                _ => Err(Error::UnknownComponent { name: schema.name.clone() }),
-            };
-        };
-        if schema.version > entry.version() {
-            let (name, found, newest) = (schema.name.clone(), schema.version, entry.version());
-            return Err(Error::NewerComponent { name, found, newest });
+        let ops = entry.ops();
+        if let (ColumnData::Plain(pieces), Some(row_len)) = (&column.data, column.row_size()) {
+            let fills = ops.column.fills(&column.schema.encoding);
+            if fills || row_len * rows as usize > PLAIN_LEN_MAX {
+                let column = Column { schema: column.schema.clone(), data: ColumnData::Plain(Vec::new()) };
+                let rows = PlainRows { column, row_len, pieces, at: 0, fills };
+                return Ok(Decoded::Plain(entry, rows));
+            }
         }
-        let decode = entry.ops().decode;
-        if let (ColumnData::Plain(pieces), Some(row_len)) = (&column.data, column.row_size())
-            && row_len * rows as usize > PLAIN_LEN_MAX
-        {
-            let column = Column { schema: schema.clone(), data: ColumnData::Plain(Vec::new()) };
-            return Ok(Decoded::Plain(PlainRows { decode, column, row_len, pieces, at: 0 }));
-        }
-        Ok(Decoded::Rows(decode_all(decode, column, rows as usize, &mut spawned)?))
+        Ok(Decoded::Rows(entry, ops.column.decode(column, rows as usize, &mut spawned)?))
     }
-}
-
-fn decode_all(
-    decode: DecodeFn,
-    column: &Column<'_>,
-    rows: usize,
-    spawned: &mut Spawned<'_>,
-) -> Result<Box<dyn Values>, Error> {
-    let values = decode(column, rows, spawned)?;
-    if values.count() == rows {
-        return Ok(values);
-    }
-    let (found, expected) = (values.count().to_string(), rows.to_string());
-    Err(Error::Invalid { what: "rows that a codec decoded", found, expected })
 }
 
 /// Rows of one size that are left of a column.
 struct PlainRows<'d> {
-    decode: DecodeFn,
     /// The schema, and the rows of one table.
     column: Column<'d>,
     row_len: usize,
     pieces: &'d [Cow<'d, [u8]>],
     /// How much of the first piece is taken.
     at: usize,
+    /// Whether bytes become values without being decoded as a column.
+    fills: bool,
 }
 
 impl PlainRows<'_> {
-    fn take(&mut self, rows: usize, spawned: &mut Spawned<'_>) -> Result<Box<dyn Values>, Error> {
+    /// Makes the next rows those of the column, and decodes them unless they are [filled](PlainRows::fill) in.
+    fn take(
+        &mut self,
+        entry: &Entry<Ops>,
+        rows: usize,
+        spawned: &mut Spawned<'_>,
+    ) -> Result<Option<Box<dyn Values>>, Error> {
         let mut parts = Vec::new();
         let mut left = self.row_len * rows;
         while let ([piece, rest @ ..], true) = (self.pieces, left > 0) {
@@ -170,7 +262,17 @@ impl PlainRows<'_> {
             }
         }
         self.column.data = ColumnData::Plain(parts);
-        decode_all(self.decode, &self.column, rows, spawned)
+        if self.fills {
+            return Ok(None);
+        }
+        entry.ops().column.decode(&self.column, rows, spawned).map(Some)
+    }
+
+    /// Writes the rows of the column into a batch.
+    fn fill(&self, entry: &Entry<Ops>, batch: &ColumnBatchBuilder) {
+        if let ColumnData::Plain(pieces) = &self.column.data {
+            entry.ops().column.fill(pieces, batch);
+        }
     }
 }
 
@@ -186,11 +288,10 @@ fn batch(
     let (mut registered, mut keeps) = (0, false);
     for place in &table.components {
         match columns.get_mut(usize::from(*place)) {
-            Some(Decoded::Rows(values)) => values.add_type(&mut types),
-            Some(Decoded::Plain(column)) => {
-                let values = column.take(rows, &mut spawned)?;
-                values.add_type(&mut types);
-                plain.push(values);
+            Some(Decoded::Rows(entry, _)) => entry.ops().column.add_type(&mut types),
+            Some(Decoded::Plain(entry, column)) => {
+                plain.extend(column.take(entry, rows, &mut spawned)?);
+                entry.ops().column.add_type(&mut types);
             }
             Some(Decoded::Kept(_)) => {
                 keeps = true;
@@ -210,7 +311,8 @@ fn batch(
     }
     for place in &table.components {
         match columns.get_mut(usize::from(*place)) {
-            Some(Decoded::Rows(values)) => values.write(&builder, rows),
+            Some(Decoded::Rows(_, values)) => values.write(&builder, rows),
+            Some(Decoded::Plain(entry, column)) if column.fills => column.fill(entry, &builder),
             Some(Decoded::Kept(values)) => {
                 kept.iter_mut().zip(values).for_each(|(kept, row)| kept.rows.push(row));
             }

@@ -3,9 +3,10 @@
 use std::{marker::PhantomData, sync::OnceLock};
 
 use hecs::Component;
-use keepstone_ecs_persist::{Error, Persist, PersistRelationship};
+use keepstone_ecs_persist::{Error, Persist, PersistRelationship, PersistTransient};
 
 use crate::{
+    builtin,
     registry::{Registry, RegistryExt},
     relationship::Relationship,
 };
@@ -25,13 +26,14 @@ impl Derived {
 
 inventory::collect!(Derived);
 
-/// The components of all linked crates, gathered once.
+/// The components of all linked crates and those that every world may have, gathered once.
 pub(crate) fn registry() -> Result<&'static Registry, Error> {
     static REGISTRY: OnceLock<Registry> = OnceLock::new();
     if let Some(registry) = REGISTRY.get() {
         return Ok(registry);
     }
     let mut registry = Registry::default();
+    builtin::add_to(&mut registry)?;
     for derived in inventory::iter::<Derived> {
         (derived.add)(&mut registry)?;
     }
@@ -68,6 +70,19 @@ impl<T: Component + Persist> AddComponent for Probe<T> {
     }
 }
 
+/// As [`AddComponent`], for components that are never saved.
+#[doc(hidden)]
+pub trait AddTransient {
+    /// Registers the component as transient.
+    fn add(&self, registry: &mut Registry) -> Result<(), Error>;
+}
+
+impl<T: Component + PersistTransient> AddTransient for Probe<T> {
+    fn add(&self, registry: &mut Registry) -> Result<(), Error> {
+        registry.add_transient::<T>()
+    }
+}
+
 /// As [`AddComponent`], for relationships.
 #[doc(hidden)]
 pub trait AddRelationship {
@@ -77,7 +92,8 @@ pub trait AddRelationship {
 
 impl<R: Relationship + PersistRelationship> AddRelationship for Probe<R> {
     fn add(&self, registry: &mut Registry) -> Result<(), Error> {
-        registry.add_relationship::<R>(R::NAME, R::VERSION)
+        registry.add_relationship::<R>(R::NAME, R::VERSION)?;
+        R::ALIASES.iter().try_for_each(|alias| registry.insert_alias::<R>(alias))
     }
 }
 
@@ -101,7 +117,7 @@ macro_rules! __register {
     ($type:ty) => {
         const _: () = {
             #[allow(unused_imports)]
-            use $crate::__private::{AddComponent as _, AddNothing as _};
+            use $crate::__private::{AddComponent as _, AddNothing as _, AddTransient as _};
             $crate::__private::inventory::submit! {
                 $crate::__private::Derived::new(|registry| (&$crate::__private::Probe::<$type>::new()).add(registry))
             }

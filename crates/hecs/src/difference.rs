@@ -50,7 +50,10 @@ impl<'w> Side<'w> {
     }
 
     fn capture(&mut self, entities: &[Entity], entry: &Entry<Ops>) -> Result<Captured, Error> {
-        (entry.ops().select)(self.world, entities, self)
+        entry
+            .ops()
+            .column
+            .select(self.world, entities, self)
             .map_err(|source| Error::Value { component: entry.name().to_owned(), source })
     }
 }
@@ -81,10 +84,10 @@ fn component(
     pairs: &[(Entity, Entity)],
     entry: &Entry<Ops>,
 ) -> Result<Option<Difference>, Error> {
-    let has = entry.ops().has;
+    let column = &entry.ops().column;
     let (mut rows, mut here, mut there) = (Vec::new(), Vec::new(), Vec::new());
     for (pair, &(a, b)) in pairs.iter().enumerate() {
-        let what = match (has(left.world, a), has(right.world, b)) {
+        let what = match (column.has(left.world, a), column.has(right.world, b)) {
             (false, false) => continue,
             (true, true) => {
                 rows.push(pair);

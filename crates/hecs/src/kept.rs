@@ -3,28 +3,32 @@
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use hecs::{Entity, World};
-use keepstone_ecs_persist::{Column, ColumnData, ComponentSchema, Encoding, Error, Lengths};
-use keepstone_value::{Decoder, Entities, Options};
-use serde::de::IgnoredAny;
+use keepstone_ecs_persist::{
+    Column, ColumnData, ComponentSchema, Encoding, Error, IdSource, Lengths, targets_by_row,
+};
+use keepstone_value::Entities;
 
-use crate::{ordinals::Spawned, relationship::ranks};
+use crate::{builtin, link::ranks, ordinals::Spawned, rows::slices};
 
 /// What an entity has of components that are not registered.
 pub(crate) struct Kept {
     pub(crate) rows: Vec<KeptRow>,
 }
 
-/// The resources of files, on an entity of their own: hecs has no place for what belongs to none.
+/// The resources of files, and the source of ids, on an entity of their own: hecs has no place for what belongs to none.
+#[derive(Default)]
 pub(crate) struct KeptResources {
     pub(crate) rows: Vec<KeptRow>,
+    pub(crate) source: Option<IdSource>,
 }
 
 /// A value that this program can't interpret.
+#[derive(PartialEq)]
 pub(crate) struct KeptRow {
     pub(crate) schema: Arc<ComponentSchema>,
-    bytes: Box<[u8]>,
+    pub(crate) bytes: Box<[u8]>,
     /// What the row refers to; hecs's dangling entity for nothing.
-    targets: Box<[Entity]>,
+    pub(crate) targets: Box<[Entity]>,
     /// Orders the rows with one target, for relationships.
     rank: u32,
 }
@@ -36,6 +40,7 @@ impl KeptRow {
 }
 
 /// The schemas of what a world keeps, by name.
+#[derive(Default)]
 pub(crate) struct Known(HashMap<String, Arc<ComponentSchema>>);
 
 impl Known {
@@ -65,16 +70,33 @@ impl Known {
 }
 
 /// Puts the resources of a file to those that the world keeps, on an entity that is not among the file's.
-pub(crate) fn keep_resources(world: &mut World, rows: Vec<KeptRow>) {
-    if rows.is_empty() {
+pub(crate) fn keep_resources(world: &mut World, rows: Vec<KeptRow>, source: Option<IdSource>) {
+    if rows.is_empty() && source.is_none() {
         return;
     }
     if let Some(kept) = world.query_mut::<&mut KeptResources>().into_iter().next() {
         kept.rows.retain(|old| rows.iter().all(|new| new.name() != old.name()));
         kept.rows.extend(rows);
+        kept.source = source.or(kept.source);
         return;
     }
-    world.spawn((KeptResources { rows },));
+    world.spawn((KeptResources { rows, source },));
+}
+
+/// The source of ids that a row is.
+pub(crate) fn source_of(row: &KeptRow) -> Result<Option<IdSource>, Error> {
+    let data = ColumnData::Plain(vec![Cow::Borrowed(&row.bytes)]);
+    builtin::decode_source(&Column { schema: row.schema.as_ref().clone(), data })
+}
+
+/// The source of ids of a world.
+pub(crate) fn source(world: &World) -> Option<IdSource> {
+    world.query::<&KeptResources>().iter().find_map(|kept| kept.source)
+}
+
+/// Sets it.
+pub(crate) fn set_source(world: &mut World, source: IdSource) {
+    keep_resources(world, Vec::new(), Some(source));
 }
 
 /// Splits a column into rows.
@@ -91,10 +113,10 @@ pub(crate) fn split(column: &Column<'_>, count: usize, spawned: &Spawned<'_>) ->
             None | Some(0) => (0..count).map(|_| plain(&[])).collect(),
             Some(size) => pieces.concat().chunks(size).map(plain).collect(),
         },
-        ColumnData::Rows { data, lengths, targets } => {
-            let named = targets_by_row(column, data, lengths, targets)?;
+        ColumnData::Rows { data, lengths, .. } => {
+            let named = targets_by_row(column)?;
             let targets = named.into_iter().map(|row| row.iter().map(|&o| spawned.entity_of(o)).collect());
-            cut(data, lengths)
+            slices(data, lengths)
                 .map(plain)
                 .zip(targets)
                 .map(|(row, targets)| KeptRow { targets, ..row })
@@ -108,40 +130,16 @@ pub(crate) fn split(column: &Column<'_>, count: usize, spawned: &Spawned<'_>) ->
                 ..plain(&[])
             })
             .collect(),
-        ColumnData::Opaque { data, lengths } => cut(data, lengths).map(plain).collect(),
+        ColumnData::Opaque { data, lengths } => slices(data, lengths).map(plain).collect(),
         _ => return Err(Error::UnknownComponent { name: column.schema.name.clone() }),
     })
 }
 
-fn cut<'d>(data: &'d [u8], lengths: &Lengths) -> impl Iterator<Item = &'d [u8]> {
-    let mut rest = data;
-    lengths.iter().map(move |len| {
-        let (row, tail) = rest.split_at(rest.len().min(len as usize));
-        rest = tail;
-        row
-    })
-}
-
-/// The ordinals that each row names: only reading a row tells how many those are.
-fn targets_by_row<'d>(
-    column: &Column<'_>,
-    data: &[u8],
-    lengths: &Lengths,
-    targets: &'d [u32],
-) -> Result<Vec<&'d [u32]>, Error> {
-    let Encoding::Rows { shape, human_readable } = &column.schema.encoding else { return Ok(Vec::new()) };
-    let wrap = |source| Error::Value { component: column.schema.name.clone(), source };
-    let options = Options { human_readable: *human_readable, ..Options::default() };
-    let mut decoder = Decoder::new(shape, data, targets, None, &options);
-    let mut named = Vec::new();
-    for len in lengths.iter() {
-        let before = targets.len() - decoder.targets_left();
-        decoder.row::<IgnoredAny>(len).map_err(wrap)?;
-        let after = targets.len() - decoder.targets_left();
-        named.push(targets.get(before..after).unwrap_or_default());
-    }
-    decoder.finish().map_err(wrap)?;
-    Ok(named)
+/// Asks for the ordinals of all that rows name.
+pub(crate) fn mention(rows: &[&KeptRow], entities: &mut dyn Entities) {
+    rows.iter().flat_map(|row| row.targets.iter()).for_each(|target| {
+        entities.ordinal(target.to_bits().get());
+    });
 }
 
 /// Rows of one schema as a column to be written.

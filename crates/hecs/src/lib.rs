@@ -4,8 +4,13 @@
 //! batch for each of its tables. It opens no file; `keepstone-world` adds that. It is versioned with hecs: this is the adapter
 //! for hecs 0.11. It contains no unsafe code.
 //!
+//! A world can also become what a document says in place ([`restore_doc`](EcsWorld::restore_doc)), be captured and spawned part by part
+//! ([`capture_parts`](EcsWorld::capture_parts), [`spawn_parts`](EcsWorld::spawn_parts)), and be loaded through a command buffer
+//! ([`spawn_doc_queued`]). Entities get ids that outlive a process with [`PersistIds`] and [`PersistIndex`].
+//!
 //! Saved are the entities with at least one registered component, those without any component, and those that a saved component
-//! refers to; what else there is stands in the report. Every `Send + Sync + 'static` type is a component to hecs, so every derived
+//! refers to; what else there is stands in the report. What a value's own [`Persist::is_persistent`] leaves out is left
+//! out alone: its entity is saved. Every `Send + Sync + 'static` type is a component to hecs, so every derived
 //! type that is one is registered. Entities that are reserved but not flushed are saved when something refers to them.
 //!
 //! ```
@@ -42,7 +47,10 @@
 //! - *Names of types.* A component that is not registered is reported by its `TypeId` and by the components beside it.
 //! - *Resources.* Those of a file are never placed: [`Unknown::Refuse`] makes them an error, [`Unknown::Skip`] leaves them out, and
 //!   [`Unknown::Keep`] keeps them on one entity more than the file has, which holds nothing else and is not in the report's
-//!   list; the next save writes them back as resources.
+//!   list; the next save writes them back as resources. The source of ids is on that entity too, once there is one.
+//! - *Hooks.* Nothing tells of an entity that gets or loses its [`PersistId`], so an index is made when it is needed and
+//!   [refreshed](PersistIndex::refresh).
+//! - *Change detection.* A restore compares values and writes those that differ; its report says how many.
 //! - *Relationships.* A component that implements [`Relationship`] is saved as the entity that it names, and loads what another
 //!   ECS saved as a relationship, such as bevy's `ChildOf`.
 //!
@@ -50,23 +58,35 @@
 //! what hecs gave.
 #![forbid(unsafe_code)]
 
+mod builtin;
 mod capture;
+mod claims;
+mod column;
 mod decode;
 mod derived;
 mod difference;
+mod identity;
 mod kept;
+mod link;
+mod naming;
 mod ordinals;
+mod queued;
 mod registry;
 mod relationship;
+mod restore;
+mod rows;
 mod spawn;
+mod stream;
 mod values;
 mod world;
 
 pub use keepstone_derive::Persist;
 #[doc(hidden)]
 pub use keepstone_ecs_persist::__derive;
-pub use keepstone_ecs_persist::{EcsWorld, Error, Persist, SpawnOptions, Unknown};
+pub use keepstone_ecs_persist::{EcsWorld, Error, IdSource, Persist, PersistId, SpawnOptions, Unknown};
 
+pub use identity::{PersistIds, PersistIndex};
+pub use queued::spawn_doc_queued;
 pub use registry::{Ops, Registry, RegistryExt};
 pub use relationship::Relationship;
 pub use world::Hecs;
@@ -80,5 +100,5 @@ struct Readme;
 pub mod __private {
     pub use inventory;
 
-    pub use crate::derived::{AddComponent, AddNothing, AddRelationship, Derived, Probe};
+    pub use crate::derived::{AddComponent, AddNothing, AddRelationship, AddTransient, Derived, Probe};
 }

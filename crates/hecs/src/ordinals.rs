@@ -18,9 +18,9 @@ pub(crate) struct Ordinals<'w> {
 
 impl<'w> Ordinals<'w> {
     pub(crate) fn new(world: &'w World) -> Self {
-        let mut by_id = Vec::new();
-        for entity in world {
-            let entity = entity.entity();
+        // Nearly always this is all: an id that was ever given is alive or free.
+        let mut by_id = vec![(Entity::DANGLING, NONE); world.len() as usize + world.freelist().len()];
+        for entity in &mut world.query::<Entity>() {
             let at = entity.id() as usize;
             if at >= by_id.len() {
                 by_id.resize(at + 1, (Entity::DANGLING, NONE));

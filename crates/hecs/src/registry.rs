@@ -1,41 +1,34 @@
-use hecs::{Archetype, Component, Entity, World};
-use keepstone_ecs_persist::{Codec, Column, ColumnData, ComponentSchema, Encoding, Error, Persist, Runs};
-use keepstone_value::{Entities, Resolve};
+use std::{convert::Infallible, fmt, sync::Arc};
+
+use hecs::Component;
+use keepstone_ecs_persist::{
+    Codec, Coder, Column, ColumnData, ComponentSchema, Converted, Error, Persist, Schema, Stateless, WorldDoc,
+};
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    relationship::{self, Relationship},
-    values::Values,
+    builtin,
+    column::{AnyColumn, Typed},
+    relationship::{AsLink, Relationship},
 };
 
 /// The components that hecs worlds are saved and loaded with.
 pub type Registry = keepstone_ecs_persist::Registry<Ops>;
 
 /// What this adapter does with one component.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub struct Ops {
     /// Bytes of a value in memory.
     pub(crate) size: usize,
-    pub(crate) has: fn(&World, Entity) -> bool,
-    pub(crate) capture: CaptureFn,
-    pub(crate) select: SelectFn,
-    pub(crate) decode: DecodeFn,
+    /// Whether it is a relationship.
+    pub(crate) linked: bool,
+    pub(crate) column: Arc<dyn AnyColumn>,
 }
 
-pub(crate) type Captured = Result<(Encoding, ColumnData<'static>), keepstone_value::Error>;
-
-/// Encodes the values of these rows.
-pub(crate) type CaptureFn = fn(&[Source<'_>], &mut dyn Entities) -> Captured;
-
-/// Encodes the values that these entities have.
-pub(crate) type SelectFn = fn(&World, &[Entity], &mut dyn Entities) -> Captured;
-
-pub(crate) type DecodeFn = fn(&Column<'_>, usize, &mut dyn Resolve) -> Result<Box<dyn Values>, Error>;
-
-/// Rows of an archetype: all in their order, or these.
-#[derive(Clone)]
-pub(crate) struct Source<'w> {
-    pub(crate) archetype: &'w Archetype,
-    pub(crate) rows: Option<Vec<u32>>,
+impl fmt::Debug for Ops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ops").field("size", &self.size).finish_non_exhaustive()
+    }
 }
 
 /// Registers hecs components by type.
@@ -44,7 +37,7 @@ pub trait RegistryExt {
     /// is linked; registering again changes nothing.
     ///
     /// # Errors
-    /// [`Error::DuplicateName`] when another type has its name.
+    /// [`Error::DuplicateName`] when another type has its name or one of its aliases.
     fn add<T: Component + Persist>(&mut self) -> Result<(), Error>;
 
     /// Registers a foreign component under a name and version, encoded by `C`.
@@ -53,76 +46,123 @@ pub trait RegistryExt {
     /// As [`RegistryExt::add`]; [`Error::BadName`] when the name is empty or longer than 255 bytes.
     fn add_as<T: Component, C: Codec<T>>(&mut self, name: &str, version: u32) -> Result<(), Error>;
 
+    /// Registers a foreign component under a name and version, saved as the serde value that `to` makes of it. `from` makes the
+    /// component of what was read.
+    ///
+    /// # Errors
+    /// As [`RegistryExt::add_as`].
+    fn add_with<T: Component, P: Serialize + DeserializeOwned + 'static>(
+        &mut self,
+        name: &str,
+        version: u32,
+        to: impl Fn(&T) -> P + Send + Sync + 'static,
+        from: impl Fn(P) -> T + Send + Sync + 'static,
+    ) -> Result<(), Error>;
+
+    /// As [`RegistryExt::add_with`], for values that not every `P` stands for: what `from` refuses is an error of the load
+    /// that names component and row, and nothing is spawned.
+    ///
+    /// # Errors
+    /// As [`RegistryExt::add_as`].
+    fn try_add_with<T: Component, P: Serialize + DeserializeOwned + 'static, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        version: u32,
+        to: impl Fn(&T) -> P + Send + Sync + 'static,
+        from: impl Fn(P) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<(), Error>;
+
     /// Registers a component that names one entity, such as a parent, under a name: it is saved as that entity and its place
     /// among those that name it.
     ///
     /// # Errors
     /// As [`RegistryExt::add_as`].
     fn add_relationship<R: Relationship>(&mut self, name: &str, version: u32) -> Result<(), Error>;
+
+    /// Says that a component is left out of saves on purpose: reports don't count it as lost.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateType`] when it is registered to be saved.
+    #[doc(alias = "TransientComponent")]
+    fn add_transient<T: Component>(&mut self) -> Result<(), Error>;
+
+    /// Registers what every world may have: [`PersistId`](crate::PersistId), and with it the source of ids.
+    /// [`World::derived_registry`](keepstone_ecs_persist::EcsWorld::derived_registry) has it already.
+    ///
+    /// # Errors
+    /// As [`RegistryExt::add`].
+    fn add_builtins(&mut self) -> Result<(), Error>;
 }
 
 impl RegistryExt for Registry {
     fn add<T: Component + Persist>(&mut self) -> Result<(), Error> {
-        self.insert::<T>(ops::<T, T::Codec>())
+        let coder = Box::new(Stateless::<T::Codec>::new());
+        let persists: fn(&T) -> bool = T::is_persistent;
+        let column = Typed { coder, persists: T::ASKS_EACH.then_some(persists), link: None };
+        self.insert::<T>(ops(column))
     }
 
     fn add_as<T: Component, C: Codec<T>>(&mut self, name: &str, version: u32) -> Result<(), Error> {
-        self.insert_as::<T>(name, version, ops::<T, C>())
+        self.insert_as::<T>(name, version, coded::<T>(Stateless::<C>::new()))
+    }
+
+    fn add_with<T: Component, P: Serialize + DeserializeOwned + 'static>(
+        &mut self,
+        name: &str,
+        version: u32,
+        to: impl Fn(&T) -> P + Send + Sync + 'static,
+        from: impl Fn(P) -> T + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        self.try_add_with(name, version, to, move |proxy| Ok::<T, Infallible>(from(proxy)))
+    }
+
+    fn try_add_with<T: Component, P: Serialize + DeserializeOwned + 'static, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        version: u32,
+        to: impl Fn(&T) -> P + Send + Sync + 'static,
+        from: impl Fn(P) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        self.insert_as::<T>(name, version, coded::<T>(Converted::new(to, from)))
     }
 
     fn add_relationship<R: Relationship>(&mut self, name: &str, version: u32) -> Result<(), Error> {
-        self.insert_as::<R>(name, version, relationship::ops::<R>())
+        let coder = Box::new(AsLink::<R>::new());
+        let column = Typed::<R> { coder, persists: None, link: Some(|row| (row.target(), row.place())) };
+        self.insert_as::<R>(name, version, Ops { linked: true, ..ops(column) })
+    }
+
+    fn add_transient<T: Component>(&mut self) -> Result<(), Error> {
+        self.insert_transient::<T>()
+    }
+
+    fn add_builtins(&mut self) -> Result<(), Error> {
+        builtin::add_to(self)
     }
 }
 
-fn ops<T: Component, C: Codec<T>>() -> Ops {
-    Ops {
-        size: size_of::<T>(),
-        has: has::<T>,
-        capture: |sources, entities| with_runs(sources, |rows| C::capture(rows, entities).map(own)),
-        select: |world, selected, entities| {
-            with_selected(world, selected, |rows| C::capture(rows, entities).map(own))
-        },
-        decode: |column, rows, entities| Ok(Box::new(C::decode(column, rows, entities)?.into_iter())),
-    }
+fn coded<T: Component>(coder: impl Coder<T>) -> Ops {
+    ops(Typed::<T> { coder: Box::new(coder), persists: None, link: None })
 }
 
-pub(crate) fn has<T: Component>(world: &World, entity: Entity) -> bool {
-    world.entity(entity).is_ok_and(|entity| entity.has::<T>())
+fn ops<T: Component>(column: Typed<T>) -> Ops {
+    Ops { size: size_of::<T>(), linked: false, column: Arc::new(column) }
 }
 
-/// Hands the rows of `T` that these sources have to `then`, while hecs counts them as borrowed.
-pub(crate) fn with_runs<T: Component, U>(sources: &[Source<'_>], then: impl FnOnce(Runs<'_, T>) -> U) -> U {
-    let columns: Vec<_> = sources
-        .iter()
-        .filter_map(|source| Some((source.archetype.get::<&T>()?, source.rows.as_deref())))
-        .collect();
-    let mut runs = Runs::default();
-    for (column, rows) in &columns {
-        match rows {
-            None => runs.push_slice(column),
-            Some(rows) => {
-                runs.push_scattered(rows.iter().filter_map(|&row| column.get(row as usize)).collect());
-            }
-        }
-    }
-    then(runs)
+/// What is known of the registered components without values: see [`EcsWorld::schema`](keepstone_ecs_persist::EcsWorld::schema).
+pub(crate) fn schema(registry: &Registry) -> Schema {
+    let known = registry.iter().filter_map(|entry| {
+        let encoding = entry.ops().column.encoding()?;
+        Some(ComponentSchema::new(entry.name(), entry.version(), false, encoding))
+    });
+    let source = builtin::knows_ids(registry).then(builtin::source_schema).flatten();
+    schema_of(known.chain(source))
 }
 
-/// Hands the values of `T` that these entities have to `then`.
-pub(crate) fn with_selected<T: Component, U>(
-    world: &World,
-    entities: &[Entity],
-    then: impl FnOnce(Runs<'_, T>) -> U,
-) -> U {
-    let view = world.view::<&T>();
-    let mut runs = Runs::default();
-    runs.push_scattered(entities.iter().filter_map(|&entity| view.get(entity)).collect());
-    then(runs)
-}
-
-/// Copies what is borrowed: hecs lends a column only for as long as it may count it as borrowed, and a document may live longer.
-fn own((encoding, data): (Encoding, ColumnData<'_>)) -> (Encoding, ColumnData<'static>) {
-    let column = Column { schema: ComponentSchema::new("", 1, false, encoding), data }.into_owned();
-    (column.schema.encoding, column.data)
+/// Puts descriptions in order.
+pub(crate) fn schema_of(components: impl Iterator<Item = ComponentSchema>) -> Schema {
+    let columns = components.map(|schema| Column { schema, data: ColumnData::Plain(Vec::new()) });
+    let mut doc = WorldDoc { columns: columns.collect(), ..WorldDoc::default() };
+    doc.columns.sort_by(|a, b| a.schema.name.cmp(&b.schema.name));
+    doc.schema()
 }

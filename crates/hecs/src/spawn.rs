@@ -2,8 +2,9 @@ use hecs::{ColumnBatch, ColumnBatchType, Entity, World};
 use keepstone_ecs_persist::{Error, SpawnOptions, SpawnReport, Table, WorldDoc};
 
 use crate::{
-    decode::{Decoding, Loaded, complete},
-    kept::{self, Known},
+    claims::Claims,
+    decode::{Claimed, Decoding, Loaded, complete},
+    kept,
     registry::Registry,
 };
 
@@ -18,19 +19,47 @@ pub(crate) fn spawn(
     // What was reserved becomes entities: until then the free list is not up to date.
     world.flush();
     check_limits(world, doc.entity_count(), options)?;
-    let ids = expected_ids(world, &doc.tables);
-    let decoding = Decoding { doc, registry, options, known: Known::of(world) };
-    let Loaded { tables, resources, report } = decoding.load(ids)?;
-    match spawn_batches(world, tables, &report.entities) {
-        Ok(()) => {
-            kept::keep_resources(world, resources);
-            Ok(report)
-        }
-        Err(Unexpected) => spawn_reserved(world, &decoding),
+    let decoding = Decoding::new(world, doc, registry, options);
+    decoding.check()?;
+    let mut claims = Claims::new(world, options.ids);
+    let claimed = decoding.claim(world, &mut claims)?;
+    let source = claims.finish()?;
+    let mut entities = expected_ids(world, &claims.victims, &doc.tables);
+    let Loaded { tables, mut resources, mut values } = decoding.load(&entities, claimed.as_ref())?;
+    despawn(world, &claims.victims);
+    if let Err(Unexpected) = spawn_batches(world, tables, &entities) {
+        (entities, Loaded { resources, values, .. }) = spawn_reserved(world, &decoding, claimed.as_ref())?;
+    }
+    kept::keep_resources(world, resources, source);
+    Ok(report(&decoding, claims, entities, values))
+}
+
+/// What is known of a load when it is done.
+pub(crate) fn report(
+    decoding: &Decoding<'_, '_>,
+    claims: Claims,
+    entities: Vec<Entity>,
+    values: u64,
+) -> SpawnReport<Entity> {
+    let mut report = SpawnReport::new(entities);
+    report.values = values;
+    report.resources = decoding.sources();
+    report.unknown = decoding.unknown();
+    report.dangling = decoding.dangling();
+    report.replaced = claims.victims.len() as u64;
+    report.remapped = claims.remapped;
+    report
+}
+
+/// Despawns entities, each once.
+pub(crate) fn despawn(world: &mut World, entities: &[Entity]) {
+    for &entity in entities {
+        // It was found in the world.
+        let _ = world.despawn(entity);
     }
 }
 
-fn check_limits(world: &World, count: u32, options: &SpawnOptions) -> Result<(), Error> {
+pub(crate) fn check_limits(world: &World, count: u32, options: &SpawnOptions) -> Result<(), Error> {
     let (what, needs, allowed) = ("entities", u64::from(count), u64::from(options.entities_max));
     if needs > allowed {
         return Err(Error::Limit { what, needs, allowed });
@@ -43,17 +72,17 @@ fn check_limits(world: &World, count: u32, options: &SpawnOptions) -> Result<(),
 /// Beyond, hecs panics.
 const IDS_MAX: u32 = u32::MAX - 1;
 
-/// The ids that hecs will give to the entities of these tables, each spawned as one batch.
+/// The ids that hecs will give to the entities of these tables, each spawned as one batch, once `victims` are despawned.
 ///
 /// A batch takes the end of the free list, in the order of the list, and new ids after that. The references of a file are decoded
 /// with these ids, and [`spawn_batches`] checks that they are right.
-fn expected_ids(world: &World, tables: &[Table]) -> Vec<Entity> {
+fn expected_ids(world: &World, victims: &[Entity], tables: &[Table]) -> Vec<Entity> {
     let count = tables.iter().map(|table| table.rows as usize).sum();
     let free = world.freelist();
-    let unused = free.len().saturating_sub(count);
     // Every id that was ever given is alive or free.
     let mut fresh = u64::from(world.len()) + free.len() as u64;
-    let mut free: Vec<Entity> = free.skip(unused).collect();
+    let unused = (free.len() + victims.len()).saturating_sub(count);
+    let mut free: Vec<Entity> = free.chain(victims.iter().copied().map(next_life)).skip(unused).collect();
     let mut ids = Vec::with_capacity(count);
     for table in tables {
         let rows = table.rows as usize;
@@ -67,6 +96,12 @@ fn expected_ids(world: &World, tables: &[Table]) -> Vec<Entity> {
     ids
 }
 
+/// The entity that gets the id of this one after it.
+fn next_life(entity: Entity) -> Entity {
+    let bits = entity.to_bits().get().wrapping_add(FIRST_GENERATION);
+    Entity::from_bits(bits).or(Entity::from_bits(bits | FIRST_GENERATION)).unwrap_or(Entity::DANGLING)
+}
+
 /// The upper half of the bits of an entity whose id is new.
 const FIRST_GENERATION: u64 = 1 << 32;
 
@@ -75,63 +110,78 @@ struct Unexpected;
 
 /// Spawns the batches, if their entities get these ids; else the world is as before.
 fn spawn_batches(world: &mut World, batches: Vec<ColumnBatch>, ids: &[Entity]) -> Result<(), Unexpected> {
+    let mut free = world.freelist().len();
     let mut first = 0;
     for batch in batches {
-        let mut next = first;
-        // All of the batch, once one of them is another than expected.
-        let mut found: Vec<Entity> = Vec::new();
-        for entity in world.spawn_column_batch(batch) {
-            if !found.is_empty() || ids.get(next) != Some(&entity) {
-                if found.is_empty() {
-                    found.extend(ids.get(first..next).unwrap_or_default());
-                }
-                found.push(entity);
+        let mut spawned = world.spawn_column_batch(batch);
+        let rows = spawned.len();
+        // Ids that were free come in no order. New ones follow each other: the first of them tells them all.
+        let again = rows.min(free);
+        free -= again;
+        let told = rows.min(again + 1);
+        let own = ids.get(first..first + rows).unwrap_or_default();
+        for (at, &expected) in own.iter().enumerate().take(told) {
+            let entity = spawned.next();
+            if entity != Some(expected) {
+                let before = ids.get(..first + at).unwrap_or_default().iter().copied();
+                let all: Vec<Entity> = before.chain(entity).chain(spawned).collect();
+                despawn(world, &all);
+                return Err(Unexpected);
             }
-            next += 1;
         }
-        if !found.is_empty() {
-            let before = ids.get(..first).unwrap_or_default();
-            for &entity in before.iter().chain(&found) {
-                // It was spawned here, and is there.
-                let _ = world.despawn(entity);
-            }
-            return Err(Unexpected);
-        }
-        first = next;
+        first += rows;
     }
     Ok(())
 }
 
 /// Spawns a document onto entities that are there before it is decoded: slower, and right whatever ids hecs gives.
-fn spawn_reserved(world: &mut World, decoding: &Decoding<'_, '_>) -> Result<SpawnReport<Entity>, Error> {
-    let empty = ColumnBatchType::new().into_batch(decoding.doc.entity_count());
-    let mut reserved = Reserved { ids: world.spawn_column_batch(complete(empty)?).collect(), world };
-    let Loaded { tables, resources, report } = decoding.load(reserved.ids.clone())?;
-    reserved.ids.clear();
-    let world = &mut *reserved.world;
-    // hecs searches its free list for each id, and none of these is in it.
-    let free: Vec<Entity> = world.freelist().collect();
-    world.set_freelist(&[]);
-    let mut rest = report.entities.as_slice();
-    for (batch, table) in tables.into_iter().zip(&decoding.doc.tables) {
-        let (ids, after) = rest.split_at(rest.len().min(table.rows as usize));
-        world.spawn_column_batch_at(ids, batch);
-        rest = after;
-    }
-    world.set_freelist(&free);
-    kept::keep_resources(world, resources);
-    Ok(report)
+fn spawn_reserved(
+    world: &mut World,
+    decoding: &Decoding<'_, '_>,
+    claimed: Option<&Claimed>,
+) -> Result<(Vec<Entity>, Loaded), Error> {
+    let mut reserved = Reserved::new(world, decoding.doc.entity_count())?;
+    let mut loaded = decoding.load(&reserved.entities, claimed)?;
+    reserved.place(0, std::mem::take(&mut loaded.tables), &decoding.doc.tables);
+    Ok((reserved.keep(), loaded))
 }
 
-/// Entities that are despawned again, unless they are taken out.
-struct Reserved<'w> {
-    ids: Vec<Entity>,
-    world: &'w mut World,
+/// Entities that are despawned again, unless they are kept.
+pub(crate) struct Reserved<'w> {
+    pub(crate) entities: Vec<Entity>,
+    pub(crate) world: &'w mut World,
+}
+
+impl<'w> Reserved<'w> {
+    /// Spawns entities without components.
+    pub(crate) fn new(world: &'w mut World, count: u32) -> Result<Self, Error> {
+        let empty = complete(ColumnBatchType::new().into_batch(count))?;
+        Ok(Self { entities: world.spawn_column_batch(empty).collect(), world })
+    }
+
+    /// Gives the entities from `first` on the components of these tables.
+    pub(crate) fn place(&mut self, first: usize, batches: Vec<ColumnBatch>, tables: &[Table]) {
+        // hecs searches its free list for each id, and none of these is in it.
+        let free: Vec<Entity> = self.world.freelist().collect();
+        self.world.set_freelist(&[]);
+        let mut rest = self.entities.get(first..).unwrap_or_default();
+        for (batch, table) in batches.into_iter().zip(tables) {
+            let (ids, after) = rest.split_at(rest.len().min(table.rows as usize));
+            self.world.spawn_column_batch_at(ids, batch);
+            rest = after;
+        }
+        self.world.set_freelist(&free);
+    }
+
+    /// The entities, which stay.
+    pub(crate) fn keep(mut self) -> Vec<Entity> {
+        std::mem::take(&mut self.entities)
+    }
 }
 
 impl Drop for Reserved<'_> {
     fn drop(&mut self) {
-        for entity in self.ids.drain(..) {
+        for entity in self.entities.drain(..) {
             // It was spawned for this, and is there.
             let _ = self.world.despawn(entity);
         }
@@ -163,11 +213,11 @@ mod tests {
         let mut options = SpawnOptions::default();
         options.unknown = Unknown::Keep;
         let registry = Registry::default();
-        let decoding =
-            Decoding { doc: &doc, registry: &registry, options: &options, known: Known::of(&world) };
-        let report = spawn_reserved(&mut world, &decoding).unwrap();
+        let decoding = Decoding::new(&world, &doc, &registry, &options);
+        let (entities, loaded) = spawn_reserved(&mut world, &decoding, None).unwrap();
+        kept::keep_resources(&mut world, loaded.resources, None);
 
-        assert!(report.entities.iter().all(|entity| free.contains(entity) && world.contains(*entity)));
+        assert!(entities.iter().all(|entity| free.contains(entity) && world.contains(*entity)));
         // Three are the file's, one holds the resource.
         assert_eq!((world.len(), world.freelist().len()), (10 + 3 + 1, 10 - 3 - 1));
         assert!(world.freelist().all(|entity| free.contains(&entity)));

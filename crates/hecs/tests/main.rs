@@ -7,12 +7,17 @@
 
 mod both_ecs;
 mod entities;
+mod identity;
+mod in_parts;
 mod left_out;
+mod queued;
 mod random;
 mod references;
 mod registration;
 mod relationships;
 mod resources;
+mod restore;
 mod spawning;
 mod support;
+mod transient;
 mod unknown;

@@ -11,11 +11,11 @@ use crate::support::{
 };
 
 #[derive(Debug, Clone)]
-struct Recipe {
-    components: u8,
-    value: i32,
-    text: String,
-    other: Index,
+pub(crate) struct Recipe {
+    pub(crate) components: u8,
+    pub(crate) value: i32,
+    pub(crate) text: String,
+    pub(crate) other: Index,
 }
 
 fn recipe() -> impl Strategy<Value = Recipe> {
@@ -23,15 +23,15 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         .prop_map(|(components, value, text, other)| Recipe { components, value, text, other })
 }
 
-fn recipes(most: usize) -> impl Strategy<Value = Vec<Recipe>> {
+pub(crate) fn recipes(most: usize) -> impl Strategy<Value = Vec<Recipe>> {
     proptest::collection::vec(recipe(), 1..most)
 }
 
-fn indices(most: usize) -> impl Strategy<Value = Vec<Index>> {
+pub(crate) fn indices(most: usize) -> impl Strategy<Value = Vec<Index>> {
     proptest::collection::vec(any::<Index>(), 0..most)
 }
 
-fn build(recipes: &[Recipe], despawn: &[Index]) -> World {
+pub(crate) fn build(recipes: &[Recipe], despawn: &[Index]) -> World {
     let mut world = World::new();
     let entities: Vec<Entity> = recipes.iter().map(|_| world.spawn(())).collect();
     for (recipe, &entity) in recipes.iter().zip(&entities) {
