@@ -16,6 +16,8 @@ pub use keepstone_format as format;
 pub use keepstone_hecs as hecs;
 /// Files that survive a crash.
 pub use keepstone_storage as storage;
+/// Work in the background: workers and tickets.
+pub use keepstone_store as store;
 /// Serde values as rows with a schema.
 pub use keepstone_value as value;
 /// Worlds in files.
@@ -24,10 +26,13 @@ pub use keepstone_world as world;
 pub use keepstone_derive::Persist;
 #[doc(hidden)]
 pub use keepstone_ecs_persist::__derive;
-pub use keepstone_ecs_persist::{Persist, WorldMeta};
+#[cfg(feature = "json")]
+pub use keepstone_ecs_persist::Json;
+pub use keepstone_ecs_persist::{Persist, PersistId, WorldMeta};
 pub use keepstone_format::plain::Plain;
 pub use keepstone_world::{
-    Codec, Durability, Error, Kind, LoadMode, LoadOptions, SaveOptions, Unknown, WorldFiles, save_worlds,
+    Codec, Dangling, Durability, Error, Filter, IdConflict, Kind, LoadMode, LoadOptions, OwnedCapture,
+    PersistenceManager, SaveOptions, Saver, Ticket, Unknown, WorldFiles, WorldFormat, save_worlds,
 };
 
 /// What nearly every program imports.
@@ -36,7 +41,7 @@ pub mod prelude {
     pub use crate::bevy::RegistryExt as _;
     #[cfg(feature = "hecs")]
     pub use crate::hecs::RegistryExt as _;
-    pub use crate::{LoadMode, Persist, WorldFiles as _};
+    pub use crate::{LoadMode, Persist, Saver, WorldFiles as _};
 }
 
 /// Registers a type with every enabled ECS adapter whose component it is; `#[derive(Persist)]` expands to it.

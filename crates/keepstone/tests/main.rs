@@ -2,4 +2,5 @@
 #![cfg(all(feature = "bevy", feature = "hecs", feature = "lz4"))]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod random;
 mod two_ecs;

@@ -28,7 +28,7 @@ struct Loose(u8);
 /// What hecs makes of bevy's `ChildOf`.
 #[derive(Persist)]
 #[persist(crate = "keepstone::hecs", name = "bevy_ecs.ChildOf", relationship)]
-struct Parent(Entity, u32);
+pub(crate) struct Parent(pub(crate) Entity, pub(crate) u32);
 
 impl Relationship for Parent {
     fn new(target: Entity, place: u32) -> Self {

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use keepstone_format::Kind;
 
@@ -8,7 +8,7 @@ use keepstone_format::Kind;
 pub enum Error {
     /// The world could not be captured, encoded, decoded or spawned.
     #[error(transparent)]
-    World(#[from] keepstone_ecs_persist::Error),
+    World(keepstone_ecs_persist::Error),
 
     /// The file could not be written or read.
     #[error(transparent)]
@@ -18,10 +18,29 @@ pub enum Error {
     #[error("{} could not be loaded", path.display())]
     File {
         /// The file.
-        path: PathBuf,
+        path: Box<Path>,
         /// What is wrong with it.
         #[source]
         source: keepstone_ecs_persist::Error,
+    },
+
+    /// No format knows how a file starts: it is no world, its first bytes are damaged, or its format was not added.
+    #[error(
+        "{what} is of no format that this program reads; if it is a world, add its format with LoadOptions::formats"
+    )]
+    Unrecognised {
+        /// The file, or the stream.
+        what: Box<str>,
+        /// How it starts, and which formats are known.
+        #[source]
+        source: keepstone_ecs_persist::Error,
+    },
+
+    /// A file was read back after it was written, and is another.
+    #[error("{}: read back after the save, it is not what was written", path.display())]
+    ReadBack {
+        /// The file.
+        path: PathBuf,
     },
 
     /// The last bytes of a file could not be written.
@@ -47,12 +66,39 @@ pub enum Error {
         names: Vec<String>,
     },
 
+    /// A save in parts was asked for something that needs the world in one piece.
+    #[error("a world that is saved in parts can't have {option}; save it without SaveOptions::in_parts")]
+    NotInParts {
+        /// What.
+        option: &'static str,
+    },
+
+    /// A world can't be restored from a part of it: all that a filter left out would be despawned.
+    #[error(
+        "a filter leaves out what a restore would then despawn; restore without a filter, or load with LoadMode::Merge"
+    )]
+    RestoreOfPart,
+
     /// A stream has more bytes than the limit allows.
     #[error("the world has more than {allowed} bytes; raise LoadOptions::bytes_max if the source is trusted")]
     TooLong {
         /// The limit.
         allowed: u64,
     },
+
+    /// The worker did not do what it was given: a full queue, a later save of the same file, a panic.
+    #[error(transparent)]
+    Background(#[from] keepstone_store::Error),
+}
+
+impl From<keepstone_ecs_persist::Error> for Error {
+    fn from(error: keepstone_ecs_persist::Error) -> Self {
+        match error {
+            // The same under one name, whichever format the file has.
+            keepstone_ecs_persist::Error::SeveralWorlds { names } => Self::SeveralWorlds { names },
+            other => Self::World(other),
+        }
+    }
 }
 
 fn io_kind(error: &std::io::Error) -> Kind {
@@ -70,9 +116,25 @@ impl Error {
         match self {
             Self::World(source) | Self::File { source, .. } => source.kind(),
             Self::Storage(source) => source.kind(),
+            Self::Background(source) => source.kind(),
             Self::Write { source } | Self::Read { source } => io_kind(source),
+            Self::Unrecognised { .. } | Self::ReadBack { .. } => Kind::Damaged,
             Self::TooLong { .. } => Kind::Limit,
-            Self::SeveralWorlds { .. } => Kind::Misuse,
+            Self::SeveralWorlds { .. } | Self::NotInParts { .. } | Self::RestoreOfPart => Kind::Misuse,
+        }
+    }
+
+    /// Whether a later save of the same file, submitted before this one began, has taken its place. Nothing is lost then: the ticket of
+    /// that one tells how it went.
+    pub fn is_superseded(&self) -> bool {
+        matches!(self, Self::Background(keepstone_store::Error::Superseded { .. }))
+    }
+
+    /// Says which file it is about.
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        match self {
+            Self::World(source) => Self::File { path: path.into(), source },
+            other => other,
         }
     }
 }

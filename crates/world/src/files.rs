@@ -1,19 +1,22 @@
 use std::{
-    io::{BufWriter, Read, Write},
+    io::{Read, Write},
     path::Path,
-    time::Instant,
 };
 
-use keepstone_ecs_persist::{
-    Capture, EcsWorld, EncodeOptions, SpawnOptions, Unknown, WorldDoc, encode_worlds, list_worlds,
-};
-use keepstone_format::{Header, Limits, Reader};
-use keepstone_storage::atomic;
+use keepstone_ecs_persist::{EcsWorld, Filter, RestoreReport, Validation, WorldHash};
 
 use crate::{
+    Ticket,
+    captured::{Captured, with_capture, with_captured},
     error::Error,
+    loaded::LoadedDoc,
     options::{LoadMode, LoadOptions, SaveOptions},
+    owned::{self, OwnedCapture},
+    parted, placed,
     report::{LoadReport, SaveReport},
+    saver::Saver,
+    source::{Found, Source},
+    target::Target,
 };
 
 /// Saving and loading for every world that an adapter knows.
@@ -42,7 +45,10 @@ pub trait WorldFiles<M>: EcsWorld<M> {
         path: impl AsRef<Path>,
         options: &SaveOptions<'_, Self::Registry>,
     ) -> Result<SaveReport, Error> {
-        write_file(path.as_ref(), options, |out| encode(&[("", self)], out, options))
+        match options.part_rows {
+            Some(rows) => parted::save(self, path.as_ref(), rows, options),
+            None => save_worlds(&[("", self)], path, options),
+        }
     }
 
     /// Loads a file into a world of its own, strictly: a component that isn't registered is an error.
@@ -51,6 +57,8 @@ pub trait WorldFiles<M>: EcsWorld<M> {
     ///
     /// # Errors
     /// When the file is missing, damaged, newer than this program, over a limit, or has a component that isn't registered.
+    /// Of a world in parts (see [`SaveOptions::in_parts`]) entities may have been spawned, with their hooks, when a later part turns out
+    /// to be damaged; they are despawned again, and what their hooks did stays.
     #[doc(alias = "load_binary")]
     fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         Ok(Self::load_with(path, &LoadOptions::default())?.0)
@@ -65,7 +73,7 @@ pub trait WorldFiles<M>: EcsWorld<M> {
         options: &LoadOptions<'_, Self::Registry>,
     ) -> Result<(Self, LoadReport<Self::Entity>), Error> {
         let mut world = Self::empty();
-        let report = load_file(&mut world, path.as_ref(), options)?;
+        let report = world.load_into_with(path, LoadMode::Merge, options)?;
         Ok((world, report))
     }
 
@@ -91,9 +99,12 @@ pub trait WorldFiles<M>: EcsWorld<M> {
         mode: LoadMode,
         options: &LoadOptions<'_, Self::Registry>,
     ) -> Result<LoadReport<Self::Entity>, Error> {
-        match mode {
-            LoadMode::Merge => load_file(self, path.as_ref(), options),
-        }
+        let schema = || placed::schema::<M, Self>(options);
+        let takes_parts = mode == LoadMode::Merge && parted::can_load(options);
+        Source::of(options).parts(takes_parts).file(path.as_ref(), schema, |found| match found {
+            Found::Whole(it) => placed::place(self, &it, mode, options),
+            Found::Parts(from, len) => parted::load(self, from, len, options),
+        })
     }
 
     /// Writes this world to a stream. Nothing is flushed or synced: what survives is the stream's matter.
@@ -105,7 +116,7 @@ pub trait WorldFiles<M>: EcsWorld<M> {
         self.save_to_with(out, &SaveOptions::default())
     }
 
-    /// Writes this world to a stream as these options say; durability, reading back and files don't apply.
+    /// Writes this world to a stream as these options say; durability, reading back, the most bytes and files don't apply.
     ///
     /// # Errors
     /// As [`WorldFiles::save_to`].
@@ -114,7 +125,12 @@ pub trait WorldFiles<M>: EcsWorld<M> {
         out: &mut impl Write,
         options: &SaveOptions<'_, Self::Registry>,
     ) -> Result<SaveReport, Error> {
-        encode(&[("", self)], out, options)
+        if let Some(rows) = options.part_rows {
+            return parted::save_to(self, out, rows, options);
+        }
+        with_captured(&[("", self)], options, |Captured { docs, left, time }| {
+            Target::of(options).to_stream(&docs.iter().collect::<Vec<_>>(), out, left, time)
+        })
     }
 
     /// Reads a world from a stream, to its end, strictly.
@@ -133,49 +149,159 @@ pub trait WorldFiles<M>: EcsWorld<M> {
         from: &mut impl Read,
         options: &LoadOptions<'_, Self::Registry>,
     ) -> Result<(Self, LoadReport<Self::Entity>), Error> {
-        let start = Instant::now();
-        let mut bytes = Vec::new();
-        let limit = options.bytes_max.saturating_add(1);
-        from.take(limit).read_to_end(&mut bytes).map_err(|source| Error::Read { source })?;
-        if bytes.len() as u64 > options.bytes_max {
-            return Err(Error::TooLong { allowed: options.bytes_max });
-        }
         let mut world = Self::empty();
-        let mut report = spawn(&mut world, &bytes, options)?;
-        report.read_time = start.elapsed().saturating_sub(report.decode_time + report.spawn_time);
+        let schema = || placed::schema::<M, Self>(options);
+        let report =
+            Source::of(options).parts(parted::can_load(options)).stream(
+                from,
+                schema,
+                |found| match found {
+                    Found::Whole(it) => placed::place(&mut world, &it, LoadMode::Merge, options),
+                    Found::Parts(from, len) => parted::load(&mut world, from, len, options),
+                },
+            )?;
         Ok((world, report))
     }
-}
 
-/// Headers and small columns go to the file together; a larger payload passes by without a copy.
-const BUFFER_LEN: usize = 64 << 10;
+    /// Saves this world to a file as JSON, with a line for each component: for people, other languages, version control.
+    ///
+    /// # Errors
+    /// As [`WorldFiles::save`]; what JSON can't hold is refused, never left out.
+    #[cfg(feature = "json")]
+    fn save_json(&self, path: impl AsRef<Path>) -> Result<SaveReport, Error> {
+        self.save_with(path, &SaveOptions::default().format(keepstone_ecs_persist::Json))
+    }
+
+    /// Loads a JSON file into a world of its own, strictly. [`WorldFiles::load`] finds out by itself that a file is JSON; this
+    /// one says what is wrong with a file that isn't.
+    ///
+    /// # Errors
+    /// As [`WorldFiles::load`]; errors of the text name path, line and column.
+    #[cfg(feature = "json")]
+    fn load_json(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Ok(Self::load_with(path, &LoadOptions::default().format_named("json"))?.0)
+    }
+
+    /// Saves what a filter leaves of this world; what it leaves out stands in the report.
+    ///
+    /// # Errors
+    /// As [`WorldFiles::save`], and as [`Filter::apply`].
+    fn save_filtered(&self, path: impl AsRef<Path>, filter: &Filter) -> Result<SaveReport, Error> {
+        self.save_with(path, &SaveOptions::default().filter(filter.clone()))
+    }
+
+    /// Looks for what an application would want to know before it saves: references to nothing, ids that two entities have or that
+    /// are missing, components that would not be saved.
+    ///
+    /// # Errors
+    /// When the world can't be captured.
+    fn validate(&self) -> Result<Validation, Error> {
+        self.validate_with(&SaveOptions::default())
+    }
+
+    /// Looks at what a save with these options would write.
+    ///
+    /// # Errors
+    /// As [`WorldFiles::validate`], and what the options demand.
+    fn validate_with(&self, options: &SaveOptions<'_, Self::Registry>) -> Result<Validation, Error> {
+        with_capture(self, options, |capture| Ok(capture.validate()?))
+    }
+
+    /// A hash of everything that a save of this world would hold. It doesn't depend on the order of the rows in memory where entities have a
+    /// [`PersistId`](keepstone_ecs_persist::PersistId), so two programs in step have the same.
+    ///
+    /// # Errors
+    /// When the world can't be captured; when only some entities have an id, or two have the same.
+    #[doc(alias = "checksum")]
+    fn hash(&self) -> Result<WorldHash, Error> {
+        self.hash_with(&SaveOptions::default())
+    }
+
+    /// A hash of what a save with these options would write; codec and format don't matter to it.
+    ///
+    /// # Errors
+    /// As [`WorldFiles::hash`], and what the options demand.
+    fn hash_with(&self, options: &SaveOptions<'_, Self::Registry>) -> Result<WorldHash, Error> {
+        with_capture(self, options, |capture| Ok(capture.doc.hash()?))
+    }
+
+    /// Captures this world into memory of its own, to be saved later or to come back to with [`WorldFiles::restore`].
+    ///
+    /// # Errors
+    /// When a component's `Serialize` fails, or a limit is exceeded.
+    fn capture_owned(&self) -> Result<OwnedCapture<Self::Entity>, Error> {
+        self.capture_owned_with(&SaveOptions::default())
+    }
+
+    /// Captures this world as these options say: their components, metadata and strictness.
+    ///
+    /// # Errors
+    /// As [`WorldFiles::capture_owned`]; when strict, if anything would be left out.
+    fn capture_owned_with(
+        &self,
+        options: &SaveOptions<'_, Self::Registry>,
+    ) -> Result<OwnedCapture<Self::Entity>, Error> {
+        let mut capture = OwnedCapture::default();
+        self.capture_into(&mut capture, options)?;
+        Ok(capture)
+    }
+
+    /// Captures this world over an earlier capture, whose memory is used again.
+    ///
+    /// # Errors
+    /// As [`WorldFiles::capture_owned_with`]; the earlier capture is then as it was.
+    fn capture_into(
+        &self,
+        capture: &mut OwnedCapture<Self::Entity>,
+        options: &SaveOptions<'_, Self::Registry>,
+    ) -> Result<(), Error> {
+        owned::capture_into(self, capture, options)
+    }
+
+    /// Makes this world what it was when it was captured, in place: entities keep their ids, only what differs is written, what
+    /// came since is despawned, and what was despawned comes back under new ids, which the report has. A capture with
+    /// a filter is refused: what the filter left out would be despawned.
+    ///
+    /// # Errors
+    /// [`Error::RestoreOfPart`] for a capture with a filter. When the capture is of another world; `NotSupported` where the adapter of this ECS can't.
+    #[doc(alias = "rollback")]
+    fn restore(
+        &mut self,
+        capture: &OwnedCapture<Self::Entity>,
+    ) -> Result<RestoreReport<Self::Entity>, Error> {
+        self.restore_with(capture, &LoadOptions::default())
+    }
+
+    /// Makes this world what it was as these options say; what they say about files doesn't matter.
+    ///
+    /// # Errors
+    /// As [`WorldFiles::restore`].
+    fn restore_with(
+        &mut self,
+        capture: &OwnedCapture<Self::Entity>,
+        options: &LoadOptions<'_, Self::Registry>,
+    ) -> Result<RestoreReport<Self::Entity>, Error> {
+        owned::restore(self, capture, options)
+    }
+
+    /// Saves this world in the background: captured when this returns, durable when the ticket says so. See [`Saver`].
+    ///
+    /// # Errors
+    /// When the world can't be captured. All else is on the ticket.
+    fn save_in_background(&self, path: impl AsRef<Path>, saver: &Saver) -> Result<Ticket<SaveReport>, Error> {
+        saver.save(self, path)
+    }
+
+    /// Reads, checks and decodes a file in the background. `ticket.wait()?.spawn_into(&mut world)` places it.
+    ///
+    /// # Errors
+    /// As [`Saver::load`].
+    fn load_in_background(path: impl AsRef<Path>, saver: &Saver) -> Result<Ticket<LoadedDoc>, Error> {
+        saver.load::<M, Self>(path)
+    }
+}
 
 impl<M, W: EcsWorld<M>> WorldFiles<M> for W {}
-
-fn write_file<R>(
-    path: &Path,
-    options: &SaveOptions<'_, R>,
-    encode: impl FnOnce(&mut BufWriter<atomic::Writer<'_>>) -> Result<SaveReport, Error>,
-) -> Result<SaveReport, Error> {
-    // Capture and encoding fail before anything is written for most reasons; for the others the temporary is dropped.
-    let file = atomic::Writer::create(&*options.files, path, options.durability)?;
-    let mut out = BufWriter::with_capacity(BUFFER_LEN, file);
-    let mut report = encode(&mut out)?;
-    let start = Instant::now();
-    let file = out.into_inner().map_err(|error| Error::Write { source: error.into_error() })?;
-    if report.encoded.bytes_total > options.bytes_max {
-        let (needs, allowed) = (report.encoded.bytes_total, options.bytes_max);
-        return Err(keepstone_ecs_persist::Error::Limit { what: "bytes of the file", needs, allowed }.into());
-    }
-    file.commit()?;
-    report.durability = Some(options.durability);
-    if options.read_back {
-        let bytes = read(path, &*options.files, u64::MAX)?;
-        check(&bytes).map_err(|source| Error::File { path: path.to_owned(), source })?;
-    }
-    report.commit_time = start.elapsed();
-    Ok(report)
-}
 
 /// Saves several worlds, such as the levels of a game, under their names into one file, from which each can be loaded alone with
 /// [`LoadOptions::world`]. Otherwise as [`WorldFiles::save_with`]; the report is about all of them.
@@ -187,155 +313,8 @@ pub fn save_worlds<M, W: EcsWorld<M>>(
     path: impl AsRef<Path>,
     options: &SaveOptions<'_, W::Registry>,
 ) -> Result<SaveReport, Error> {
-    write_file(path.as_ref(), options, |out| encode(worlds, out, options))
-}
-
-fn check(bytes: &[u8]) -> Result<(), keepstone_ecs_persist::Error> {
-    let reader = Reader::open(bytes, Limits::for_file_len(bytes.len() as u64))?;
-    let mut first = None;
-    reader.verify(&mut |damage| {
-        first.get_or_insert(damage);
-    })?;
-    match first {
-        Some(damage) => Err(damage.into()),
-        None => Ok(()),
-    }
-}
-
-fn encode<M, W: EcsWorld<M>>(
-    worlds: &[(&str, &W)],
-    out: &mut impl Write,
-    options: &SaveOptions<'_, W::Registry>,
-) -> Result<SaveReport, Error> {
-    let start = Instant::now();
-    let registry = match options.registry {
-        Some(registry) => registry,
-        None => W::derived_registry()?,
-    };
-    let mut captures = Vec::with_capacity(worlds.len());
-    for (name, world) in worlds {
-        let mut capture = world.capture(registry)?;
-        (*name).clone_into(&mut capture.doc.name);
-        capture.doc.meta = options.meta.clone();
-        if options.strict {
-            refuse_left_out(&capture)?;
-        }
-        captures.push(capture);
-    }
-    let encoding = Instant::now();
-    let docs: Vec<&WorldDoc<'_>> = captures.iter().map(|capture| &capture.doc).collect();
-    let encode_options =
-        EncodeOptions::default().codec(options.codec).shuffle(options.shuffle).store_id(options.store_id);
-    let (_, mut encoded) = encode_worlds(&docs, out, &encode_options)?;
-    for capture in captures {
-        encoded.left_out.extend(capture.left_out);
-        encoded.entities_left_out += capture.entities_left_out;
-        encoded.dangling += capture.dangling;
-    }
-    Ok(SaveReport {
-        encoded,
-        durability: None,
-        capture_time: encoding - start,
-        encode_time: encoding.elapsed(),
-        commit_time: std::time::Duration::ZERO,
-    })
-}
-
-fn refuse_left_out<E: Copy>(capture: &Capture<'_, E>) -> Result<(), keepstone_ecs_persist::Error> {
-    let lost = capture.left_out.iter().find(|left| left.reason.is_loss());
-    if let Some(left) = lost {
-        return Err(keepstone_ecs_persist::Error::WouldLeaveOut {
-            name: left.component.clone(),
-            count: left.count,
-            reason: left.reason.to_string(),
-        });
-    }
-    if capture.dangling > 0 {
-        return Err(keepstone_ecs_persist::Error::WouldLeaveOut {
-            name: "references".to_owned(),
-            count: capture.dangling,
-            reason: "their targets no longer exist".to_owned(),
-        });
-    }
-    Ok(())
-}
-
-fn only_world<'r>(reader: &'r Reader<&[u8]>) -> Result<WorldDoc<'r>, Error> {
-    let worlds = list_worlds(reader)?;
-    match worlds.as_slice() {
-        [] | [_] => Ok(WorldDoc::decode(reader, 0)?),
-        several => {
-            Err(Error::SeveralWorlds { names: several.iter().map(|world| world.name.clone()).collect() })
-        }
-    }
-}
-
-fn load_file<M, W: EcsWorld<M>>(
-    world: &mut W,
-    path: &Path,
-    options: &LoadOptions<'_, W::Registry>,
-) -> Result<LoadReport<W::Entity>, Error> {
-    let start = Instant::now();
-    let bytes = read(path, &*options.files, options.bytes_max)?;
-    let read_time = start.elapsed();
-    let mut report = spawn(world, &bytes, options).map_err(|error| match error {
-        Error::World(source) => Error::File { path: path.to_owned(), source },
-        other => other,
-    })?;
-    report.read_time = read_time;
-    Ok(report)
-}
-
-fn read(path: &Path, files: &dyn keepstone_storage::Files, bytes_max: u64) -> Result<Vec<u8>, Error> {
-    check_start(path, files)?;
-    let mut bytes = Vec::new();
-    keepstone_storage::read(files, path, bytes_max, &mut bytes)?;
-    Ok(bytes)
-}
-
-/// Looks at the first bytes, so that a large file that isn't ours is not read.
-fn check_start(path: &Path, files: &dyn keepstone_storage::Files) -> Result<(), Error> {
-    if !files.metadata(path)?.is_file {
-        return Err(keepstone_storage::Error::NotAFile { path: path.to_owned() }.into());
-    }
-    let mut start = [0; Header::LEN];
-    let len = files.open(path)?.read_full_at(&mut start, 0)?;
-    let checked = Header::read(start.get(..len).unwrap_or_default());
-    checked.map(drop).map_err(|source| Error::File { path: path.to_owned(), source: source.into() })
-}
-
-fn spawn<M, W: EcsWorld<M>>(
-    world: &mut W,
-    bytes: &[u8],
-    options: &LoadOptions<'_, W::Registry>,
-) -> Result<LoadReport<W::Entity>, Error> {
-    let start = Instant::now();
-    let registry = match options.registry {
-        Some(registry) => registry,
-        None => W::derived_registry()?,
-    };
-    let limits = options.limits.unwrap_or_else(|| Limits::for_file_len(bytes.len() as u64));
-    let decoded_max = limits.decoded_max;
-    let reader = Reader::open(bytes, limits).map_err(keepstone_ecs_persist::Error::from)?;
-    let doc = match &options.world {
-        Some(name) => WorldDoc::decode_named(&reader, name)?,
-        None if options.strict => only_world(&reader)?,
-        None => WorldDoc::decode(&reader, 0)?,
-    };
-    let decoded = Instant::now();
-    let mut spawn_options = SpawnOptions::default();
-    spawn_options.refuse_dangling = options.refuse_dangling;
-    let unasked = if options.strict { Unknown::Refuse } else { Unknown::Keep };
-    spawn_options.unknown = options.unknown.unwrap_or(unasked);
-    spawn_options.entities_max = options.entities_max;
-    spawn_options.bytes_max = decoded_max;
-    let spawned = world.spawn_doc(&doc, registry, &spawn_options)?;
-    Ok(LoadReport {
-        spawned,
-        meta: doc.meta,
-        bytes: bytes.len() as u64,
-        read_time: std::time::Duration::ZERO,
-        decode_time: decoded - start,
-        spawn_time: decoded.elapsed(),
+    parted::refuse_parts(options, "other worlds beside it")?;
+    with_captured(worlds, options, |Captured { docs, left, time }| {
+        Target::of(options).to_file(&docs.iter().collect::<Vec<_>>(), path.as_ref(), left, time)
     })
 }

@@ -29,17 +29,57 @@
 //! # }
 //! # Ok::<(), keepstone_world::Error>(())
 //! ```
+//!
+//! [`SaveOptions`] and [`LoadOptions`] say the rest: the format of the file, which components and entities, what is an error. [`Saver`] does the
+//! same on a thread of its own, so that a frame waits for the capture alone:
+//!
+//! ```
+//! # #[cfg(feature = "lz4")] {
+//! use bevy_ecs::prelude::*;
+//! use keepstone_bevy as _;
+//! use keepstone_world::{Saver, WorldFiles};
+//!
+//! # let dir = tempfile::tempdir().expect("a folder for the example");
+//! # let path = dir.path().join("auto.keep");
+//! let saver = Saver::new()?;
+//! let ticket = World::new().save_in_background(&path, &saver)?;
+//! let loading = World::load_in_background(&path, &saver)?; // after the save
+//!
+//! ticket.wait()?;
+//! let mut world = World::new();
+//! loading.wait()?.spawn_into(&mut world)?;
+//! # }
+//! # Ok::<(), keepstone_world::Error>(())
+//! ```
 #![forbid(unsafe_code)]
 
+mod captured;
 mod error;
 mod files;
+mod loaded;
 mod options;
+mod owned;
+mod parted;
+mod placed;
 mod report;
+mod saver;
+mod source;
+mod target;
 
 pub use error::Error;
 pub use files::{WorldFiles, save_worlds};
-pub use keepstone_ecs_persist::{Unknown, WorldMeta};
+pub use keepstone_ecs_persist::{
+    Dangling, Filter, IdConflict, PersistenceManager, RestoreReport, Unknown, Validation, WorldFormat,
+    WorldHash, WorldMeta,
+};
 pub use keepstone_format::{Codec, Kind};
 pub use keepstone_storage::Durability;
+pub use keepstone_store::{Unclaimed, Worker, WorkerOptions};
+pub use loaded::LoadedDoc;
 pub use options::{LoadMode, LoadOptions, SaveOptions};
+pub use owned::OwnedCapture;
 pub use report::{LoadReport, SaveReport};
+pub use saver::Saver;
+
+/// What a save or load in the background will have been.
+pub type Ticket<T> = keepstone_store::Ticket<T, Error>;

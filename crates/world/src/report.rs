@@ -1,17 +1,17 @@
 use std::time::Duration;
 
-use keepstone_ecs_persist::{EncodeReport, SpawnReport, WorldMeta};
+use keepstone_ecs_persist::{EncodeReport, LeftOut, RestoreReport, SpawnReport, WorldMeta};
 use keepstone_storage::Durability;
 
 /// What was saved and what it took.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SaveReport {
-    /// What the file holds and what was left out.
+    /// What the file holds and what was left out. A format without sections has the bytes of the whole file as those of its sections.
     pub encoded: EncodeReport,
     /// What has been waited for; `None` when the caller's stream was written.
     pub durability: Option<Durability>,
-    /// Time on the world itself: nobody may change it meanwhile.
+    /// Time on the world itself: nobody may change it meanwhile. In the background, all that the caller waited for but room in the queue.
     pub capture_time: Duration,
     /// Time for codec and checksums, and for writing: they are one pass.
     pub encode_time: Duration,
@@ -23,8 +23,15 @@ pub struct SaveReport {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct LoadReport<E> {
-    /// The entities, and what could not be placed.
+    /// The entities, and what could not be placed. After a restore `values` counts what was written, resources included.
     pub spawned: SpawnReport<E>,
+    /// What a restore in place changed: see [`LoadMode::Restore`](crate::LoadMode::Restore).
+    pub restored: Option<RestoreReport<E>>,
+    /// Component values that were left out because of [`LoadOptions::filter`](crate::LoadOptions::filter) or
+    /// [`LoadOptions::dangling`](crate::LoadOptions::dangling).
+    pub left_out: Vec<LeftOut>,
+    /// Entities that were left out for the same reasons.
+    pub entities_left_out: u64,
     /// What the application said about the world when it was saved.
     pub meta: WorldMeta,
     /// Bytes of the file.

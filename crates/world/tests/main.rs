@@ -5,13 +5,18 @@
     reason = "options that can grow have no literal outside their crate"
 )]
 
+mod background;
 mod crash;
 mod faults;
+mod formats;
+mod in_parts;
 #[cfg(feature = "lz4")]
 mod memory;
 #[cfg(not(feature = "lz4"))]
 mod no_codec;
 mod options;
+mod owned;
+mod parts;
 #[cfg(feature = "lz4")]
 mod round_trip;
 mod support;

@@ -2,16 +2,20 @@
 
 use std::{env, fs, path::Path, process::Command};
 
-use bevy_ecs::world::World;
+use bevy_ecs::{component::Component, world::World};
+use keepstone_bevy::Persist;
 use keepstone_ecs_persist::{WorldDoc, list_worlds};
 use keepstone_format::{Codec, FileKind, Limits, Metadata, Reader, SectionId, Writer, WriterOptions, wire};
-use keepstone_world::{LoadOptions, WorldFiles};
+use keepstone_world::{LoadOptions, SaveOptions, WorldFiles};
 
 const MIB: u64 = 1 << 20;
 /// What a reader may take beside three times what it may decode.
 const BASE: u64 = 64 * MIB;
 /// In a child: the file to read.
 const FILE: &str = "KEEPSTONE_MEMORY_FILE";
+/// In a child: save a world.
+const SAVE: &str = "KEEPSTONE_MEMORY_SAVE";
+const SAVE_TEST: &str = "memory::a_save_in_memory_takes_at_most_twice_the_bytes_it_yields";
 const TEST: &str = "memory::hostile_files_are_read_within_the_memory_that_limits_promise";
 /// As many rows as a small file may have.
 const ROWS_MAX: u32 = 1 << 20;
@@ -51,6 +55,57 @@ fn hostile_files_are_read_within_the_memory_that_limits_promise() {
     assert!(over.is_empty(), "{}", over.join("\n"));
 }
 
+/// A quarter of a KiB, each value its own.
+#[derive(Component, Persist, Clone, Copy)]
+#[persist(crate = "keepstone_bevy", name = "test.heavy", pod)]
+#[repr(C)]
+struct Heavy([u64; 32]);
+
+#[test]
+fn a_save_in_memory_takes_at_most_twice_the_bytes_it_yields() {
+    if !cfg!(target_os = "linux") {
+        println!("skipped: there is no /proc to measure with");
+        return;
+    }
+    if let Ok(codec) = env::var(SAVE) {
+        return save_in_memory(if codec == "lz4" { Codec::Lz4 } else { Codec::None });
+    }
+    for codec in ["none", "lz4"] {
+        let child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", SAVE_TEST, "--nocapture"])
+            .env(SAVE, codec)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success(), "{codec}: {said} {}", String::from_utf8_lossy(&child.stderr));
+        let number = |what: &str| {
+            said.lines().find_map(|line| line.strip_prefix(what)?.trim().parse::<u64>().ok()).unwrap()
+        };
+        let (took, yielded) = (number("took"), number("yielded"));
+        println!("{codec}: {} MiB for {} MiB", took / MIB, yielded / MIB);
+        assert!(yielded > 64 * MIB && took >= yielded, "{codec}: {took} bytes for {yielded}");
+        assert!(took <= 2 * yielded, "{codec}: {took} bytes for {yielded}");
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "a child answers in text")]
+fn save_in_memory(codec: Codec) {
+    let mut world = World::new();
+    let mut state = 1_u64;
+    // Random, so that no codec makes it small.
+    world.spawn_batch((0..1 << 18).map(|_| {
+        Heavy(std::array::from_fn(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state ^ (state >> 29)
+        }))
+    }));
+    let before = status("VmRSS:");
+    let mut bytes = Vec::new();
+    world.save_to_with(&mut bytes, &SaveOptions::default().codec(codec)).unwrap();
+    println!("took {}", peak() - before);
+    println!("yielded {}", bytes.len());
+}
+
 #[expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -73,10 +128,14 @@ fn read_in_every_way(path: &Path) {
     println!("peak {}", peak());
 }
 
-#[expect(clippy::disallowed_methods, reason = "the kernel answers in a file")]
 fn peak() -> u64 {
+    status("VmHWM:")
+}
+
+#[expect(clippy::disallowed_methods, reason = "the kernel answers in a file")]
+fn status(name: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 

@@ -1,11 +1,10 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
-use keepstone_storage::{Files, MemFiles, Op};
-use keepstone_testkit::tap::{Call, Tap, Tapped, With};
+use keepstone_storage::{Files, MemFiles};
 use keepstone_world::{Codec, Durability, Error, Kind, LoadOptions, SaveOptions, WorldFiles, WorldMeta};
 
-use crate::support::{PATH, load, save, world};
+use crate::support::{PATH, Rot, Tapped, load, save, world};
 
 #[derive(Component)]
 struct NotSaved;
@@ -99,24 +98,6 @@ fn bytes(files: &dyn Files) -> Vec<u8> {
     let mut bytes = Vec::new();
     keepstone_storage::read(files, PATH.as_ref(), u64::MAX, &mut bytes).unwrap();
     bytes
-}
-
-/// Flips a bit of each file that takes its name.
-#[derive(Debug)]
-struct Rot;
-
-impl Tap for Rot {
-    fn after(&self, call: &Call<'_>, inner: &dyn Files) -> Result<(), keepstone_storage::Error> {
-        if let (Op::Rename, With::Target(path)) = (call.op, call.with) {
-            let mut content = Vec::new();
-            keepstone_storage::read(inner, path, u64::MAX, &mut content)?;
-            let middle = content.len() / 2;
-            content[middle] ^= 1;
-            inner.remove(path)?;
-            inner.create_new(path)?.write_all_at(&content, 0)?;
-        }
-        Ok(())
-    }
 }
 
 #[test]

@@ -2,7 +2,9 @@ use std::{path::Path, sync::Arc};
 
 use bevy_ecs::prelude::*;
 use keepstone_bevy::Persist;
-use keepstone_storage::Files;
+use keepstone_storage::{Files, Op};
+pub(crate) use keepstone_testkit::tap::Tapped;
+use keepstone_testkit::tap::{Call, Tap, With};
 use keepstone_world::{Codec, Error, LoadOptions, SaveOptions, SaveReport, WorldFiles};
 use serde::{Deserialize, Serialize};
 
@@ -41,4 +43,22 @@ pub(crate) fn save(world: &World, files: Arc<dyn Files>) -> Result<SaveReport, E
 pub(crate) fn load(files: Arc<dyn Files>) -> Result<Option<u64>, Error> {
     let (mut world, _) = World::load_with(Path::new(PATH), &LoadOptions::default().files(files))?;
     Ok(number(&mut world))
+}
+
+/// Flips a bit of each file that takes its name.
+#[derive(Debug)]
+pub(crate) struct Rot;
+
+impl Tap for Rot {
+    fn after(&self, call: &Call<'_>, inner: &dyn Files) -> Result<(), keepstone_storage::Error> {
+        if let (Op::Rename, With::Target(path)) = (call.op, call.with) {
+            let mut content = Vec::new();
+            keepstone_storage::read(inner, path, u64::MAX, &mut content)?;
+            let middle = content.len() / 2;
+            content[middle] ^= 1;
+            inner.remove(path)?;
+            inner.create_new(path)?.write_all_at(&content, 0)?;
+        }
+        Ok(())
+    }
 }
