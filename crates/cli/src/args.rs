@@ -15,6 +15,12 @@ Exit codes:
   1  OUT has been written and something was lost; or there is no OUT: nothing could be saved, or PATH was not found
   2  everything else: newer than this build, over a limit, not a container, wrong usage, input or output";
 
+const DIFF_EXIT_CODES: &str = "\
+Exit codes:
+  0  both hold the same
+  1  they differ
+  2  everything else: damaged, not found, not a world, newer than this build, over a limit, wrong usage, input or output";
+
 /// Looks into the files that keepstone keeps, checks, repairs and converts them.
 #[derive(Debug, Parser)]
 #[command(name = "keepstone", version, after_help = EXIT_CODES, max_term_width = 100)]
@@ -58,13 +64,20 @@ pub(crate) enum Verb {
     /// OUT is on the disk when this returns, and PATH is left as it is.
     #[command(after_help = REPAIR_EXIT_CODES)]
     Repair(RepairArgs),
-    /// Write a file anew as a keepstone container
+    /// Write a file anew: as a keepstone container, and worlds as JSON or rows of PECS
     ///
-    /// IN may be a save of aw-save (.awsv), which becomes a save with a section for each part of it; a world of PECS (.pecs),
-    /// which becomes a world; a snapshot of EdgeVec (.evec), which becomes a snapshot of arrays; a write-ahead log of EdgeVec, which becomes a log, in a new directory OUT; or a container (.keep), which is copied, with another codec if one is named. OUT is
+    /// IN may be worlds in a container (.keep), as JSON or of PECS (.pecs), which become worlds in the format of --to. What the new
+    /// format has no place for is said on standard error. As a container may also be written: a save of aw-save (.awsv), which becomes a save with a section for each part of it; a snapshot of EdgeVec (.evec), which becomes a snapshot of arrays; a write-ahead log of EdgeVec, which becomes a log, in a new directory OUT; or a container (.keep), which is copied, with another codec if one is named. OUT is
     /// on the disk when this returns. If it was there it is replaced in one step, and stays as it was when anything fails.
     #[command(after_help = EXIT_CODES)]
     Convert(ConvertArgs),
+    /// Say what changed between two worlds, by entity, component and field
+    ///
+    /// A and B may be of different formats: containers (.keep), JSON, PECS. Entities are matched by the component keepstone.PersistId if
+    /// both worlds have it, else by the ids of another system if both have those, else by their place. References are the same if they lead
+    /// to the same entity. The order of entities and how a file is stored make no difference.
+    #[command(after_help = DIFF_EXIT_CODES)]
+    Diff(DiffArgs),
     /// Append to a write-ahead log, print its records, check it
     Wal {
         #[command(subcommand)]
@@ -178,11 +191,14 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_enum, default_value_t = EcsName::Bevy)]
     pub(crate) ecs: EcsName,
     /// How many entities the world has
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub(crate) entities: u32,
     /// Keep the files, in this directory; without it they are removed
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+    /// Only look at the memory: what the demonstration has another process do
+    #[arg(long, hide = true)]
+    pub(crate) memory_only: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -202,12 +218,25 @@ pub(crate) struct ConvertArgs {
     /// The file that is written; not the one that is read
     #[arg(value_name = "OUT")]
     pub(crate) out: PathBuf,
-    /// The format that is written; only keep exists yet
+    /// The format that is written; awsv doesn't exist yet
     #[arg(long, value_enum, default_value_t = Target::Keep)]
     pub(crate) to: Target,
-    /// How sections are compressed; without it those of a container stay as they are, arrays take none, and others take lz4
+    /// How the file is compressed; without it a container that is copied stays as it is, arrays and rows of PECS take none, and others take lz4
     #[arg(long, value_enum)]
     pub(crate) codec: Option<CodecName>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DiffArgs {
+    /// The first file
+    #[arg(value_name = "A")]
+    pub(crate) a: PathBuf,
+    /// The second file
+    #[arg(value_name = "B")]
+    pub(crate) b: PathBuf,
+    /// List all differences, not only the first 100
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 /// A format that a file may be asked for in.

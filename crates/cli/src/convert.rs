@@ -1,15 +1,16 @@
-//! A file of one format written anew as a keepstone container.
+//! A file written anew: as a keepstone container, and worlds as JSON or as rows of PECS.
 
 mod awsv;
 mod edgevec;
 mod evec;
 mod keep;
-mod pecs;
+mod world;
+pub(crate) mod worlds;
 
 use std::{fmt, io::BufWriter, path::Path};
 
 use keepstone::{
-    format::{self, Codec, Format},
+    format::{self, Codec, Format, detect},
     storage::{Durability, Files, OsFiles, atomic},
 };
 use serde::Serialize;
@@ -34,9 +35,11 @@ pub(crate) struct Converted {
     out: String,
     /// The format that was read.
     format: &'static str,
-    /// What the new container holds.
+    /// The format that was written.
+    to: &'static str,
+    /// What the new file holds.
     kind: String,
-    /// The codec that was chosen; absent when every section keeps its own.
+    /// The codec that was chosen; absent when every section keeps its own, and for text.
     codec: Option<&'static str>,
     bytes: u64,
     bytes_out: u64,
@@ -48,6 +51,11 @@ pub(crate) struct Converted {
     /// Places of a log that is damaged; all other entries of it were converted.
     damage_count: u64,
     warnings: Vec<String>,
+    /// What of the file that was read is not in the new one.
+    lost: Vec<String>,
+    /// Both of these, as people are told.
+    #[serde(skip)]
+    told: Vec<String>,
 }
 
 /// What one of the readers wrote.
@@ -61,36 +69,46 @@ struct Written {
     records: Option<u64>,
     damage_count: u64,
     warnings: Vec<String>,
+    lost: Vec<String>,
 }
 
 /// Writes the file at `args.input` anew to `args.out`, which is replaced in one step or stays as it was.
 pub(crate) fn run(args: &ConvertArgs, progress: &Progress) -> Result<Converted, Error> {
-    if args.to != Target::Keep {
+    if args.to == Target::Awsv {
         return Err(Error::TargetNotBuilt { target: args.to.name() });
     }
     if crate::log::find(&args.input)?.is_some() {
         return Err(Error::IsLog { path: args.input.clone() });
     }
     if let Some(bytes) = crate::edgevec::find(&args.input)? {
+        if args.to != Target::Keep {
+            let found = "a write-ahead log of EdgeVec".to_owned();
+            return Err(Error::NoWorlds { path: args.input.clone(), found });
+        }
         if args.codec.is_some() {
             return Err(Error::NoCodec { path: args.input.clone() });
         }
         let (written, bytes_out) = edgevec::convert(&args.input, &bytes, &args.out)?;
         return Ok(Converted::new(args, "edgevec-wal", written, bytes_out));
     }
+    let codec = args.codec.map(Codec::from);
+    let (_, first) = Source::open_any(&args.input, progress)?;
+    let is_world = args.to != Target::Keep || worlds::is_json(&first) || detect(&first) == Some(Format::Pecs);
+    if is_world {
+        refuse_same(&args.input, &args.out)?;
+        let (format, written, bytes_out) = world::convert(&args.input, &args.out, args.to, codec, progress)?;
+        return Ok(Converted::new(args, format, written, bytes_out));
+    }
     let (source, format) = Source::open(&args.input, progress)?;
     refuse_same(&args.input, &args.out)?;
-    let codec = args.codec.map(Codec::from);
     let (written, bytes_out) = match format {
         Format::Keep => keep::convert(&args.input, &args.out, source, codec)?,
         Format::AwSave => awsv::convert(&args.input, &args.out, codec.unwrap_or_default())?,
-        Format::Pecs => pecs::convert(&args.input, &args.out, codec.unwrap_or_default())?,
         Format::EdgeVec => evec::convert(&args.input, &args.out, codec.unwrap_or(Codec::None))?,
         format => return Err(Error::NotBuilt { path: args.input.clone(), format }),
     };
     let format = match format {
         Format::AwSave => "awsv",
-        Format::Pecs => "pecs",
         Format::EdgeVec => "evec",
         _ => "keep",
     };
@@ -99,10 +117,13 @@ pub(crate) fn run(args: &ConvertArgs, progress: &Progress) -> Result<Converted, 
 
 impl Converted {
     fn new(args: &ConvertArgs, format: &'static str, written: Written, bytes_out: u64) -> Self {
+        let lost = written.lost.iter().map(|lost| format!("not kept: {lost}"));
+        let told = written.warnings.iter().cloned().chain(lost).collect();
         Self {
             name: args.input.display().to_string(),
             out: args.out.display().to_string(),
             format,
+            to: args.to.name(),
             kind: written.kind,
             codec: written.codec.map(Codec::name),
             bytes: written.bytes_in,
@@ -112,6 +133,8 @@ impl Converted {
             records: written.records,
             damage_count: written.damage_count,
             warnings: written.warnings,
+            lost: written.lost,
+            told,
         }
     }
 }
@@ -157,8 +180,9 @@ impl Report for Converted {
         if self.damage_count > 0 { Exit::Bad } else { Exit::Good }
     }
 
+    #[expect(clippy::misnamed_getters, reason = "people are told what is lost as well, beside the warnings")]
     fn warnings(&self) -> &[String] {
-        &self.warnings
+        &self.told
     }
 }
 
@@ -178,9 +202,13 @@ impl fmt::Display for Converted {
             };
         }
         let entities = self.entities.map(|entities| format!(", {}", plural(entities, "entity")));
+        let sections = match self.to {
+            "keep" => format!(", {}", plural(self.sections, "section")),
+            _ => String::new(),
+        };
         writeln!(
             f,
-            "  {} ({}), {} bytes -> {} (keep), {} bytes, {}{}",
+            "  {} ({}), {} bytes -> {} ({}), {} bytes{sections}{}",
             match self.format {
                 "awsv" => "save of aw-save",
                 "pecs" => "world of PECS",
@@ -190,8 +218,8 @@ impl fmt::Display for Converted {
             self.format,
             count(self.bytes),
             self.kind,
+            self.to,
             count(self.bytes_out),
-            plural(self.sections, "section"),
             entities.unwrap_or_default(),
         )
     }

@@ -7,11 +7,13 @@ mod folder;
 mod in_bevy;
 mod in_hecs;
 mod measure;
+mod memory;
 mod report;
 mod spawn;
+mod streamed;
 mod world;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use keepstone::{Codec, LoadOptions, SaveOptions, WorldFiles as _, ecs::Capture, world::SaveReport};
 
@@ -20,6 +22,7 @@ use self::floor::Floor;
 use self::folder::Folder;
 use self::measure::{Measurement, alternate};
 use self::report::{Check, Demonstration};
+use self::world::Row;
 use crate::args::{DemoArgs, EcsName};
 use crate::error::Error;
 use crate::progress::Progress;
@@ -28,6 +31,9 @@ use crate::verify;
 
 /// The files that are saved.
 const FILES: [(Codec, &str); 2] = [(Codec::None, "demo.keep"), (Codec::Lz4, "demo-lz4.keep")];
+
+/// The most entities of which several copies are made, for floors that need the same data, and for a comparison value by value.
+const COPIES_MAX: u32 = 2_000_000;
 
 /// Builds, saves, loads and compares a world.
 pub(crate) fn run(args: &DemoArgs, progress: &Progress) -> Result<Demonstration, Error> {
@@ -39,39 +45,67 @@ pub(crate) fn run(args: &DemoArgs, progress: &Progress) -> Result<Demonstration,
 
 fn show<M, W: Ecs<M>>(args: &DemoArgs, progress: &Progress) -> Result<Demonstration, Error> {
     let folder = Folder::new(args.dir.as_deref())?;
-    let rows = world::rows(args.entities);
-    let world = W::build(&rows);
+    let mut demonstration = Demonstration::new(W::NAME, args.entities);
+    if args.memory_only {
+        streamed::watch::<M, W>(&mut demonstration, folder.path(), progress)?;
+        return Ok(demonstration);
+    }
+    streamed::show::<M, W>(&mut demonstration, args.ecs, folder.path(), progress)?;
+    let kept = if args.entities <= COPIES_MAX { FILES.len() } else { 1 };
+    let files = FILES.map(|(codec, name)| (codec, folder.path().join(name)));
+    if args.entities <= COPIES_MAX {
+        compare::<M, W>(&mut demonstration, args.entities, &folder, &files, progress)?;
+    } else {
+        for (codec, path) in files.iter().take(kept) {
+            progress.step("verifying");
+            demonstration.checks.push(check_bytes(path, *codec)?);
+        }
+    }
+    demonstration.checks.push(aw_save::check());
+    if args.dir.is_some() {
+        let kept = files.iter().take(kept);
+        demonstration.files = kept.map(|(_, path)| path.display().to_string()).collect();
+    }
+    Ok(demonstration)
+}
+
+/// Measures each step beside its floor, and compares what was loaded with what was saved: with copies of the world in memory.
+fn compare<M, W: Ecs<M>>(
+    demonstration: &mut Demonstration,
+    entities: u32,
+    folder: &Folder,
+    files: &[(Codec, PathBuf); 2],
+    progress: &Progress,
+) -> Result<(), Error> {
+    let rows: Vec<Row> = world::rows(entities).collect();
+    let world = W::build(rows.iter().cloned());
     let registry = W::derived_registry().map_err(|source| Error::Capture { source })?;
     let capture = world.capture(registry).map_err(|source| Error::Capture { source })?;
 
-    let mut demonstration = Demonstration::new(W::NAME, args.entities);
     let mut floor = Floor::new(&capture, folder.path());
     progress.step("saving to memory");
     demonstration.measurements.push(save_to_memory(&world, &mut floor)?);
-    let files = FILES.map(|(codec, name)| (codec, folder.path().join(name)));
-    for (codec, path) in &files {
+    for (codec, path) in files {
         progress.step("saving durably");
         // Saved once before anything is timed: later saves replace a file, and the floors have a size.
         let saved = save(&world, path, *codec)?;
-        demonstration.saved(&saved, codec.name());
+        if *codec != Codec::None {
+            demonstration.saved(&saved, codec.name(), false);
+        }
         demonstration.measurements.push(save_durably(&world, path, *codec, &mut floor)?);
     }
-    for (codec, path) in &files {
+    for (codec, path) in files {
         progress.step("loading");
         demonstration.measurements.push(load::<M, W>(path, *codec, &mut floor)?);
     }
-    let [(codec, path), ..] = &files;
+    let [(codec, path), ..] = files;
     demonstration.measurements.push(load_beside_spawn::<M, W>(path, *codec, &rows)?);
-    for (codec, path) in &files {
+    for (codec, path) in files {
         progress.step("comparing");
         demonstration.checks.push(check_equal(&world, &capture, path, *codec)?);
         demonstration.checks.push(check_bytes(path, *codec)?);
     }
-    demonstration.checks.push(aw_save::check());
-    if args.dir.is_some() {
-        demonstration.files = files.map(|(_, path)| path.display().to_string()).to_vec();
-    }
-    Ok(demonstration)
+    Ok(())
 }
 
 fn save<M, W: Ecs<M>>(world: &W, path: &Path, codec: Codec) -> Result<SaveReport, Error> {
@@ -126,11 +160,7 @@ fn load<M, W: Ecs<M>>(path: &Path, codec: Codec, floor: &mut Floor<'_>) -> Resul
     Ok(Measurement::new("load", codec, bytes, times, "read + CRC-32 of the file", bytes))
 }
 
-fn load_beside_spawn<M, W: Ecs<M>>(
-    path: &Path,
-    codec: Codec,
-    rows: &[world::Row],
-) -> Result<Measurement, Error> {
+fn load_beside_spawn<M, W: Ecs<M>>(path: &Path, codec: Codec, rows: &[Row]) -> Result<Measurement, Error> {
     let rows = W::rows(rows);
     let (mut bytes, mut spawned) = (0, rows.clone());
     let times = measure::alternate_prepared(

@@ -95,8 +95,17 @@ pub(crate) enum Error {
     #[error("{}: nothing of it is left that could be saved", path.display())]
     NothingLeft { path: PathBuf },
 
-    #[error("there is no conversion to {target} yet; --to keep is the only one")]
+    #[error("there is no conversion to {target} yet; --to keep, json and pecs are built")]
     TargetNotBuilt { target: &'static str },
+
+    #[error("{}: {found} found, which holds no worlds; only worlds (.keep, .pecs, JSON) are taken here", path.display())]
+    NoWorlds { path: PathBuf, found: String },
+
+    #[error("{}: holds {count} worlds, and a file of PECS holds one; convert it to json or keep", path.display())]
+    OneWorld { path: PathBuf, count: usize },
+
+    #[error("{}: is to be text, which has no codec; leave --codec out", path.display())]
+    TextCodec { path: PathBuf },
 
     #[error("the demonstration's world could not be captured")]
     Capture { source: ecs::Error },
@@ -137,6 +146,9 @@ impl Error {
             | Self::IsLog { .. }
             | Self::NoCodec { .. }
             | Self::OutInside { .. }
+            | Self::NoWorlds { .. }
+            | Self::OneWorld { .. }
+            | Self::TextCodec { .. }
             | Self::TargetNotBuilt { .. } => Kind::Misuse,
         }
     }

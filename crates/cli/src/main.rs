@@ -7,6 +7,7 @@ mod args;
 mod arrays;
 mod convert;
 mod demo;
+mod diff;
 mod edgevec;
 mod error;
 mod evec;
@@ -61,6 +62,11 @@ fn run(args: &Args) -> Exit {
             let result = convert::run(options, &progress);
             progress.clear();
             output.finish("convert", Some(&options.input), result)
+        }
+        Verb::Diff(options) => {
+            let result = diff::run(options, &progress);
+            progress.clear();
+            output.finish("diff", Some(&options.a), result)
         }
         Verb::Vectors { verb } => vectors::run(verb, output, &progress),
         Verb::Wal { verb } => wal::run(verb, output, &progress),

@@ -83,6 +83,8 @@ impl Output {
     pub(crate) fn finish<R: Report>(self, verb: &str, path: Option<&Path>, result: Result<R, Error>) -> Exit {
         let exit = match &result {
             Ok(report) => report.exit(),
+            // There 1 says that two files differ.
+            Err(_) if verb == "diff" => Exit::Failed,
             Err(error) => Exit::of(error.kind()),
         };
         let path = path.map(|path| path.display().to_string());

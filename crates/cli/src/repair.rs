@@ -6,28 +6,24 @@ mod found;
 mod generation;
 mod log;
 mod lost;
+mod parts;
+mod rebuild;
+mod sections;
+mod tables;
 mod world;
 
 use std::{fmt, path::Path};
 
-use keepstone::{
-    compat::{awsv::Part, edgevec::Snapshot},
-    ecs::{EncodeOptions, WorldDoc, encode_worlds, list_worlds},
-    format::{
-        self, FileKind, Format, Kind, Limits, LogPosition, Metadata, ReadAt, Reader, SalvageReport,
-        SectionId, SectionLayout, Writer, WriterOptions, detect, tag,
-    },
-};
+use keepstone::format::{self, FileKind, Format, Kind, Limits, LogPosition, ReadAt, Reader, detect, salvage};
 use serde::Serialize;
 
 use self::arrays::Lengths;
-use self::found::{Found, FoundSection};
+use self::found::Found;
 use self::lost::Lost;
+use self::rebuild::rebuild;
 use crate::args::RepairArgs;
-use crate::arrays::is_of_array;
-use crate::convert::{Out, WRITING, copy, refuse_same, replace};
-use crate::error::{Error, with_causes};
-use crate::inspect::is_of_world;
+use crate::convert::{WRITING, copy, refuse_same, replace};
+use crate::error::Error;
 use crate::output::{Exit, Report};
 use crate::progress::Progress;
 use crate::source::Source;
@@ -136,14 +132,26 @@ fn mend<R: ReadAt>(path: &Path, out: &Path, source: &R, first: &[u8]) -> Result<
     let keep = |source| Error::Keep { path: path.to_owned(), source };
     let bytes = source.len();
     let limits = Limits::for_file_len(bytes);
-    let Found { report, sections } = found::collect(source, &limits).map_err(keep)?;
     let reader = Reader::open(source, limits).ok();
+    let repaired =
+        |damaged, (written, bytes_out)| Repaired::new(path, out, bytes, damaged, written, bytes_out);
+    let in_parts = reader.as_ref().is_some_and(|reader| reader.header().is_in_parts());
+    if let Some(reader) = reader.as_ref().filter(|_| in_parts) {
+        // Whoever writes a world in parts may have no memory for all of it: what is whole is copied without.
+        let report = salvage(source, &limits, &mut |_| {}).map_err(keep)?;
+        if report.is_whole() && is_sound(path, reader)? {
+            return Ok(repaired(Vec::new(), copy_whole(path, out, reader)?));
+        }
+    }
+    let Found { report, sections } = found::collect(source, &limits).map_err(keep)?;
     if report.header.is_none() && report.parts == 0 {
         return Err(Error::unknown(path, first));
     }
     let damaged = report.damaged.iter().map(|range| Span { start: range.start, end: range.end }).collect();
-    let (written, bytes_out) = match &reader {
-        Some(reader) if report.is_whole() && is_sound(path, reader)? => copy_whole(path, out, reader)?,
+    let written = match &reader {
+        Some(reader) if !in_parts && report.is_whole() && is_sound(path, reader)? => {
+            copy_whole(path, out, reader)?
+        }
         _ => {
             let mut lost = lost::of_ends(&report);
             let lengths = Lengths { source, reader: reader.as_ref(), epoch: report.epoch, limits: &limits };
@@ -151,21 +159,34 @@ fn mend<R: ReadAt>(path: &Path, out: &Path, source: &R, first: &[u8]) -> Result<
             rebuild(path, out, &report, &sections, &limits, lost)?
         }
     };
-    Ok(Repaired {
-        name: path.display().to_string(),
-        out: out.display().to_string(),
-        generation: None,
-        kind: written.kind.to_string(),
-        bytes,
-        bytes_out,
-        sections: written.sections,
-        entities: written.entities,
-        rows: None,
-        lost: written.lost,
-        log_position_left_out: written.left_out,
-        damaged,
-        warnings: Vec::new(),
-    })
+    Ok(repaired(damaged, written))
+}
+
+impl Repaired {
+    fn new(
+        path: &Path,
+        out: &Path,
+        bytes: u64,
+        damaged: Vec<Span>,
+        written: Written,
+        bytes_out: u64,
+    ) -> Self {
+        Self {
+            name: path.display().to_string(),
+            out: out.display().to_string(),
+            generation: None,
+            kind: written.kind.to_string(),
+            bytes,
+            bytes_out,
+            sections: written.sections,
+            entities: written.entities,
+            rows: None,
+            lost: written.lost,
+            log_position_left_out: written.left_out,
+            damaged,
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// Whether what has no damaged byte is good for `verify` as well.
@@ -183,126 +204,6 @@ fn copy_whole<R: ReadAt>(path: &Path, out: &Path, reader: &Reader<R>) -> Result<
     let header = reader.header();
     let entities = reader.tail().entity_count();
     Ok((Written { kind: header.kind, sections, entities, lost: Vec::new(), left_out: None }, bytes_out))
-}
-
-/// Puts a container together from complete sections.
-fn rebuild(
-    path: &Path,
-    out: &Path,
-    report: &SalvageReport,
-    sections: &[FoundSection],
-    limits: &Limits,
-    mut lost: Vec<Lost>,
-) -> Result<(Written, u64), Error> {
-    let kind = report.header.map_or_else(|| kind_of(sections), |header| header.kind);
-    let is_other = |section: &&FoundSection| kind != FileKind::WORLD || !is_of_world(section.id);
-    let others: Vec<&FoundSection> = sections.iter().filter(is_other).collect();
-    let (complete, damaged): (Vec<_>, Vec<_>) =
-        others.into_iter().partition(|section| section.state == found::State::Complete);
-    lost.extend(damaged.into_iter().map(Lost::section));
-    let complete: Vec<_> =
-        complete.into_iter().filter(|section| is_readable(section, limits, &mut lost)).collect();
-
-    let mut entities = None;
-    let mut worlds = None;
-    if kind == FileKind::WORLD {
-        let docs = world::salvage(report, sections, limits, &mut lost);
-        entities = Some(docs.iter().map(|doc| u64::from(doc.entity_count())).sum());
-        if !docs.is_empty() {
-            let docs: Vec<&WorldDoc<'_>> = docs.iter().collect();
-            worlds = Some(encode(path, &docs, sections)?);
-        }
-    }
-    if complete.is_empty() && worlds.is_none() {
-        return Err(Error::NothingLeft { path: path.to_owned() });
-    }
-    let mut head = report.head.clone().unwrap_or_default();
-    let left_out = head.log_position().filter(|_| !lost.is_empty()).map(LeftOut::new);
-    if left_out.is_some() {
-        head.remove(tag::LOG_POSITION);
-    }
-    let (sections, bytes_out) = replace(out, |writer| {
-        write(writer, report, head, kind, worlds.as_ref(), &complete)
-            .map_err(|source| blame(path, out, source))
-    })?;
-    Ok((Written { kind, sections, entities, lost, left_out }, bytes_out))
-}
-
-/// What a container seems to be whose header is lost.
-fn kind_of(sections: &[FoundSection]) -> FileKind {
-    let has = |is: fn(SectionId) -> bool| sections.iter().any(|section| is(section.id));
-    if has(is_of_world) {
-        FileKind::WORLD
-    } else if has(is_of_array) {
-        FileKind::SNAPSHOT
-    } else {
-        FileKind::SAVE
-    }
-}
-
-/// Whether a section is what it has to be, as far as its kind is known. One that isn't is lost.
-fn is_readable(section: &FoundSection, limits: &Limits, lost: &mut Vec<Lost>) -> bool {
-    let checked = match Part::of(section.id).filter(|_| section.instance == 0) {
-        Some(part) => part.check(&section.pieces.concat(), limits),
-        None if section.id == SectionId::EVEC_METADATA && section.instance == 0 => {
-            Snapshot::check_metadata(&section.pieces.concat(), limits)
-        }
-        None => return true,
-    };
-    if let Err(error) = &checked {
-        lost.push(Lost::section_with(section, format!("its checksums hold, but {}", with_causes(error))));
-    }
-    checked.is_ok()
-}
-
-/// The worlds as a container in memory, each of which can be loaded.
-fn encode(path: &Path, docs: &[&WorldDoc<'_>], sections: &[FoundSection]) -> Result<Reader<Vec<u8>>, Error> {
-    let world = |source| Error::World { path: path.to_owned(), source };
-    let options = EncodeOptions::default().codec(found::codec(sections));
-    let (bytes, _) = encode_worlds(docs, Vec::new(), &options).map_err(world)?;
-    // What the worlds take was within the limits already.
-    let mut limits = Limits::for_file_len(bytes.len() as u64);
-    limits.decoded_max = u64::MAX;
-    let reader =
-        Reader::open(bytes, limits).map_err(|source| Error::Keep { path: path.to_owned(), source })?;
-    for entry in list_worlds(&reader).map_err(world)? {
-        WorldDoc::decode(&reader, entry.world).map_err(world)?;
-    }
-    Ok(reader)
-}
-
-fn write<'f>(
-    out: Out<'f>,
-    report: &SalvageReport,
-    head: Metadata,
-    kind: FileKind,
-    worlds: Option<&Reader<Vec<u8>>>,
-    others: &[&FoundSection],
-) -> Result<(Out<'f>, u32), format::Error> {
-    let store_id = report.header.map(|header| header.store_id).unwrap_or_default();
-    let options = WriterOptions::new(kind).store(store_id, 0).head(head);
-    let mut writer = Writer::new(out, options)?;
-    // Counts are those of the new worlds; what the application put beside them stays.
-    let mut tail = worlds.map(|worlds| worlds.tail().clone()).unwrap_or_default();
-    for (key, value) in report.tail.iter().flat_map(Metadata::customs) {
-        tail.set_custom(key, value);
-    }
-    if let Some(worlds) = worlds {
-        for section in worlds.sections() {
-            writer.copy_section(worlds, section)?;
-        }
-    }
-    for section in others {
-        let pieces: Vec<&[u8]> = section.pieces.iter().map(AsRef::as_ref).collect();
-        match section.layout {
-            SectionLayout::Raw => writer.raw_from(section.id, section.instance, &pieces)?,
-            SectionLayout::Coded => {
-                writer.coded_from_with(section.id, section.instance, &pieces, section.options)?;
-            }
-        }
-    }
-    let (out, written) = writer.finish(tail)?;
-    Ok((out, written.sections))
 }
 
 /// Says which of the two files an error is about.

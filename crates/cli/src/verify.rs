@@ -7,7 +7,9 @@ mod evec;
 mod generations;
 pub(crate) mod keep;
 pub(crate) mod log;
+mod parts;
 pub(crate) mod pecs;
+mod ranks;
 
 use std::{fmt, path::Path};
 

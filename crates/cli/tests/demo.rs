@@ -14,7 +14,7 @@ fn a_thousand_entities_come_back_and_every_check_holds() {
     let values = document["values"].as_u64().unwrap();
     assert!((2350..2400).contains(&values), "{values}");
     let checks = document["checks"].as_array().unwrap();
-    assert_eq!(checks.len(), 7);
+    assert_eq!(checks.len(), 10);
     assert!(checks.iter().all(|check| check["ok"] == true), "{checks:?}");
     let measurements = document["measurements"].as_array().unwrap();
     assert_eq!(measurements.len(), 6);
@@ -27,6 +27,29 @@ fn a_thousand_entities_come_back_and_every_check_holds() {
         assert!(measurement["ratio"].as_f64().unwrap() > 0.0);
     }
     assert!(document["files"].as_array().unwrap().is_empty());
+    let sizes: Vec<_> = document["sizes"].as_array().unwrap().iter().map(|size| &size["in_parts"]).collect();
+    assert_eq!(sizes, [true, false, false]);
+}
+
+#[test]
+fn what_a_step_needs_beside_the_world_is_told_where_the_kernel_tells_it() {
+    let expected = [("save", true), ("save", false), ("load", true), ("load", false)];
+    // By another process, and by this one.
+    for arguments in [&["demo", "--entities", "1"][..], &["demo", "--entities", "20000", "--memory-only"]] {
+        let document = run(&[arguments, &["--json"]].concat()).json();
+        let memory = document["memory"].as_array().unwrap();
+        assert_eq!(memory.len(), expected.len());
+        for (step, (name, in_parts)) in memory.iter().zip(expected) {
+            assert_eq!((step["step"].as_str(), step["in_parts"].as_bool()), (Some(name), Some(in_parts)));
+            assert!(step["time_ns"].as_u64().unwrap() > 0);
+            assert_eq!(step["beside_bytes"].is_u64(), cfg!(target_os = "linux"), "{step}");
+            assert_eq!(step["world_bytes"].is_u64(), cfg!(target_os = "linux") && name == "load", "{step}");
+        }
+        if cfg!(target_os = "linux") && document["entities"] == 20_000 {
+            // Position alone takes 12 bytes.
+            assert!(memory[2]["world_bytes"].as_u64().unwrap() > 20_000 * 12, "{memory:?}");
+        }
+    }
 }
 
 #[test]
@@ -42,7 +65,7 @@ fn hecs_shows_the_same_world_but_for_the_resource() {
         assert_eq!(number(&hecs, key) + 1, number(&bevy, key), "{key}");
     }
     let checks = hecs["checks"].as_array().unwrap();
-    assert_eq!(checks.len(), 7);
+    assert_eq!(checks.len(), 10);
     assert!(checks.iter().all(|check| check["ok"] == true), "{checks:?}");
 }
 

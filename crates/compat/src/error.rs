@@ -267,6 +267,71 @@ pub enum Error {
         /// What is wrong with the shape or the row.
         source: keepstone_value::Error,
     },
+    /// A file of PECS has no place for something, so it isn't written.
+    #[error("files of PECS have no place for {what}; {remedy}")]
+    CantHold {
+        /// What.
+        what: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A reference leads to an id that names no single entity.
+    #[error(
+        "component {component}: a reference leads to the stable id {id}, which several entities have, or which means nothing; \
+         give each an id of its own"
+    )]
+    Ambiguous {
+        /// Name of the component.
+        component: String,
+        /// The id.
+        id: pecs::Id,
+    },
+    /// The components of a file are not what its schema, or that of the caller, says.
+    #[error(
+        "component {component}: the file has {found}, by the schema it is {expected}; the file is damaged, or the schema \
+         is that of another"
+    )]
+    Component {
+        /// Name of the component.
+        component: String,
+        /// What the file has.
+        found: String,
+        /// What the schema says.
+        expected: String,
+    },
+    /// The block behind a file of PECS is not whole.
+    #[error("extended metadata at byte {offset}: {problem}; the file is damaged")]
+    Extended {
+        /// Where the block begins in the file.
+        offset: u64,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// A file of PECS has to be decoded first.
+    #[error("the file is coded with {codec}; decode it with pecs::decoded, or read it with PecsRows")]
+    StillCoded {
+        /// The codec.
+        codec: &'static str,
+    },
+    /// Coded content doesn't decode to what is announced.
+    #[error("{codec} data at byte {offset} don't decode to {declared} bytes; the file is damaged")]
+    Coded {
+        /// The codec.
+        codec: &'static str,
+        /// Where the data begin in the file.
+        offset: u64,
+        /// The announced length.
+        declared: u64,
+    },
+    /// The library of a codec fails, which only lack of memory makes it do.
+    #[error("{codec} failed; free memory")]
+    Coding {
+        /// The codec.
+        codec: &'static str,
+    },
+    /// A world breaks a rule.
+    #[error(transparent)]
+    World(Box<keepstone_ecs_persist::Error>),
     /// A container can't be read or written.
     #[error(transparent)]
     Container(#[from] keepstone_format::Error),
@@ -300,14 +365,21 @@ pub enum Error {
     },
 }
 
+impl From<keepstone_ecs_persist::Error> for Error {
+    fn from(source: keepstone_ecs_persist::Error) -> Self {
+        Self::World(Box::new(source))
+    }
+}
+
 impl Error {
     /// Answers what the caller should do.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Version { found, newest, .. } if found > newest => Kind::Newer,
             Self::UnknownCodec { .. } | Self::Flags { .. } => Kind::Newer,
-            Self::Limit { .. } | Self::OutOfMemory { .. } => Kind::Limit,
-            Self::CodecNotBuilt { .. } => Kind::Misuse,
+            Self::Limit { .. } | Self::OutOfMemory { .. } | Self::Coding { .. } => Kind::Limit,
+            Self::CodecNotBuilt { .. } | Self::CantHold { .. } | Self::StillCoded { .. } => Kind::Misuse,
+            Self::World(source) => source.kind(),
             Self::NotConverted { .. } => Kind::NotFound,
             Self::Container(source) | Self::Layout { source, .. } | Self::MetadataSection { source } => {
                 source.kind()

@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | [`awsv`] | `.awsv` saves of aw-save (AstraWeave) | 1 and 2, uncompressed or LZ4 |
 //! | [`awsv`] | `.keep` files made from those | 1 |
-//! | [`pecs`] | `.pecs` worlds of PECS | 1, binary |
+//! | [`pecs`] | `.pecs` worlds of PECS, read and written | 1, binary |
 //! | [`edgevec`] | `.evec` snapshots of EdgeVec | 0.1 and later; 0.4 is what EdgeVec 0.9 writes |
 //! | [`edgevec`] | write-ahead logs of EdgeVec | those of 0.9 |
 //!
@@ -43,7 +43,8 @@
 //!
 //! # Features
 //!
-//! - `lz4` (default): LZ4-compressed `.awsv` files, which is every file that aw-save writes.
+//! - `lz4` (default): LZ4-compressed `.awsv` files, which is every file that aw-save writes, and worlds of PECS coded so.
+//! - `zstd` (default): worlds of PECS coded with zstd.
 
 pub mod awsv;
 pub mod edgevec;

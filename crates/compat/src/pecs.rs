@@ -1,4 +1,4 @@
-//! Reads the binary `.pecs` files of PECS: version 1.
+//! Reads and writes the binary `.pecs` files of PECS: version 1.
 //!
 //! # Layout
 //!
@@ -27,7 +27,8 @@
 //!
 //! The flags are labels: PECS writes them and never compresses or leaves anything out, so the bytes
 //! are read as they are. PECS itself writes neither types nor components, only stable ids; files with
-//! components come from programs that use its format structs.
+//! components come from programs that use its format structs, and from [`PecsRows`], which says what
+//! version 1 leaves open. Only in files of the latter flags mean something: see FORMAT.md of keepstone-format, section 9.5.
 //!
 //! # What is read that PECS refuses, and the other way round
 //!
@@ -56,6 +57,7 @@
 //! twice the length, or four times if nearly every entity has another set of components. A file has at most 16,383 component types, those that only components name included.
 
 mod checksum;
+mod coded;
 mod component_type;
 mod counts;
 mod entity;
@@ -63,6 +65,7 @@ mod header;
 mod id;
 mod input;
 mod options;
+mod rows;
 mod scan;
 mod warning;
 mod world;
@@ -76,13 +79,18 @@ use crate::pecs::scan::{Repeated, Scan};
 use crate::reserve::reserve;
 
 pub use checksum::crc64_we;
+pub use coded::decoded;
 pub use component_type::ComponentType;
 pub use counts::Counts;
 pub use entity::{Component, Entity};
 pub use header::{Flag, Header};
 pub use id::{Id, NoId};
 pub use options::{DuplicateIds, ReadOptions};
+pub use rows::{Loaded, PecsRows, type_id};
 pub use warning::Warning;
+
+/// The version of the layout.
+const VERSION: u32 = 1;
 
 /// A whole file, checked and read; the components stay in the bytes it was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +104,8 @@ pub struct File<'a> {
     by_id: BTreeMap<u128, u16>,
     starts: Vec<u64>,
     repeated_count: u64,
+    end: u64,
+    block: Option<&'a [u8]>,
 }
 
 impl<'a> File<'a> {
@@ -115,9 +125,13 @@ impl<'a> File<'a> {
     /// All of [`Header::read`]; [`Error::Announced`], [`Error::Truncated`] or [`Error::TypeName`] for
     /// what does not fit together; [`Error::Checksum64`]; [`Error::Limit`] for more bytes, entities or
     /// types than are allowed, and [`Error::OutOfMemory`] if they are allowed and cannot be had;
-    /// [`Error::RepeatedComponent`] and [`Error::DuplicateId`] if the options ask for them.
+    /// [`Error::RepeatedComponent`] and [`Error::DuplicateId`] if the options ask for them. For a file that keepstone coded
+    /// [`Error::StillCoded`], for one that it extended [`Error::Extended`] and [`Error::Flags`].
     pub fn read_with(bytes: &'a [u8], limits: &Limits, options: &ReadOptions) -> Result<Self, Error> {
         let header = Header::read(bytes)?;
+        if let Some(codec) = coded::codec_of(bytes)? {
+            return Err(Error::StillCoded { codec: codec.name() });
+        }
         let Scan { mut types, by_id, starts, repeated_count, first_repeated, end, .. } =
             Scan::new(bytes, &header, limits)?;
         if let Some(Repeated { entity, type_id, offset }) = first_repeated
@@ -125,17 +139,24 @@ impl<'a> File<'a> {
         {
             return Err(Error::RepeatedComponent { entity, type_id, offset });
         }
-        let mut warnings: Vec<Warning> =
-            header.named_flags().map(|flag| Warning::FlagIgnored { flag }).collect();
+        let block = rows::find(bytes, end, &header, &types)?;
+        let mut warnings: Vec<Warning> = header
+            .named_flags()
+            .filter(|flag| block.is_none() || *flag != Flag::ExtendedMetadata)
+            .map(|flag| Warning::FlagIgnored { flag })
+            .collect();
         let bits = header.unknown_flags();
         warnings.extend((bits != 0).then_some(Warning::UnknownFlags { bits }));
-        warnings.extend(component_type::name_columns(&mut types, &by_id));
+        warnings.extend(component_type::name_columns(&mut types, &by_id, |one| {
+            block.is_some() && rows::is_block(&header, one)
+        }));
         warnings.extend(first_repeated.map(|Repeated { entity, type_id, offset }| {
             Warning::RepeatedComponents { count: repeated_count, entity, type_id, offset }
         }));
-        let mut file = Self { header, warnings, bytes, types, by_id, starts, repeated_count };
+        let mut file = Self { header, warnings, bytes, types, by_id, starts, repeated_count, end, block };
         let duplicates = file.duplicate_ids(options.duplicate_ids)?;
         file.warnings.extend(duplicates);
+        let end = end + block.map_or(0, |block| block.len() as u64);
         let len = bytes.len() as u64 - end;
         file.warnings.extend((len != 0).then_some(Warning::TrailingBytes { offset: end, len }));
         Ok(file)
@@ -145,6 +166,16 @@ impl<'a> File<'a> {
     /// components name.
     pub fn types(&self) -> &[ComponentType<'a>] {
         &self.types
+    }
+
+    /// Returns the block that keepstone puts behind the checksum, its length first: FORMAT.md section 9.5.
+    pub fn extended(&self) -> Option<&'a [u8]> {
+        self.block
+    }
+
+    /// Where the checksum ends in the file.
+    fn end(&self) -> u64 {
+        self.end
     }
 
     /// Returns the entities in file order.

@@ -29,6 +29,7 @@ pub(super) fn convert(path: &Path, out: &Path, codec: Codec) -> Result<(Written,
         records: None,
         damage_count: 0,
         warnings: file.warnings.iter().map(ToString::to_string).collect(),
+        lost: Vec::new(),
     };
     Ok((written, bytes_out))
 }

@@ -34,6 +34,7 @@ pub(super) fn convert(path: &Path, bytes: &[u8], out: &Path) -> Result<(Written,
         records: Some(found.entry_count()),
         damage_count: found.damage_count,
         warnings,
+        lost: Vec::new(),
     };
     Ok((written, bytes_of(out)?))
 }

@@ -41,6 +41,7 @@ pub(super) fn convert(
         records: None,
         damage_count: 0,
         warnings: Vec::new(),
+        lost: Vec::new(),
     };
     Ok((written, bytes_out))
 }
@@ -52,10 +53,11 @@ pub(crate) fn copy<'f, R: ReadAt>(
     codec: Option<Codec>,
 ) -> Result<(Out<'f>, u32), format::Error> {
     let header = reader.header();
-    let options = WriterOptions::new(header.kind)
+    let mut options = WriterOptions::new(header.kind)
         .store(header.store_id, 0)
         .head(reader.head().clone())
         .codec(codec.unwrap_or(Codec::None));
+    options.in_parts = header.is_in_parts();
     let mut writer = Writer::new(out, options)?;
     for section in reader.sections() {
         match codec {

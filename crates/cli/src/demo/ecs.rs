@@ -15,7 +15,7 @@ pub(super) trait Ecs<M>: EcsWorld<M> {
     type Rows: Clone + Default;
 
     /// Spawns the rows into a world of their own, one by one.
-    fn build(rows: &[Row]) -> Self;
+    fn build(rows: impl Iterator<Item = Row>) -> Self;
 
     /// The rows as this ECS spawns them fastest.
     fn rows(rows: &[Row]) -> Self::Rows;

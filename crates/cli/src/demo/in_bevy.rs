@@ -21,10 +21,10 @@ impl Ecs<Bevy> for World {
 
     type Rows = Bundles;
 
-    fn build(rows: &[Row]) -> Self {
+    fn build(rows: impl Iterator<Item = Row>) -> Self {
         let mut world = Self::new();
         world.insert_resource(Clock { tick: 86_400, weather: "clearing up".to_owned() });
-        let mut entities: Vec<Entity> = Vec::with_capacity(rows.len());
+        let mut entities: Vec<Entity> = Vec::with_capacity(rows.size_hint().0);
         for row in rows {
             let mut entity = world.spawn(row.position);
             if let Some(velocity) = row.velocity {
@@ -33,8 +33,8 @@ impl Ecs<Bevy> for World {
             if let Some(health) = row.health {
                 entity.insert(health);
             }
-            if let Some(name) = &row.name {
-                entity.insert(name.clone());
+            if let Some(name) = row.name {
+                entity.insert(name);
             }
             if let Some(&parent) = row.parent.and_then(|parent| entities.get(parent)) {
                 entity.insert(ChildOf(parent));

@@ -46,9 +46,9 @@ impl Ecs<Hecs> for World {
 
     type Rows = Columns;
 
-    fn build(rows: &[Row]) -> Self {
+    fn build(rows: impl Iterator<Item = Row>) -> Self {
         let mut world = Self::new();
-        let mut entities: Vec<Entity> = Vec::with_capacity(rows.len());
+        let mut entities: Vec<Entity> = Vec::with_capacity(rows.size_hint().0);
         let mut builder = EntityBuilder::new();
         for row in rows {
             builder.add(row.position);
@@ -58,8 +58,8 @@ impl Ecs<Hecs> for World {
             if let Some(health) = row.health {
                 builder.add(health);
             }
-            if let Some(name) = &row.name {
-                builder.add(name.clone());
+            if let Some(name) = row.name {
+                builder.add(name);
             }
             if let Some(&parent) = row.parent.and_then(|parent| entities.get(parent)) {
                 builder.add(Parent(parent));
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_floor_spawns_the_world_that_is_shown() {
-        let rows = world::rows(1200);
+        let rows: Vec<Row> = world::rows(1200).collect();
         let census = |world: &World| {
             let children = |of: Entity| world.query::<&Parent>().iter().filter(|p| p.0 == of).count();
             let mut lines: Vec<_> = world
@@ -153,7 +153,7 @@ mod tests {
             lines.sort();
             lines
         };
-        let shown = census(&World::build(&rows));
+        let shown = census(&World::build(rows.iter().cloned()));
         assert_eq!(census(&<World as Ecs<Hecs>>::spawn(<World as Ecs<Hecs>>::rows(&rows))), shown);
         assert_eq!(shown.len(), 1200);
         assert!(shown.iter().any(|line| line.3 > 0));

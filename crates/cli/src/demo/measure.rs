@@ -67,7 +67,8 @@ impl Measurement {
     }
 }
 
-fn as_nanos<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+/// Writes a time as JSON has it.
+pub(super) fn as_nanos<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(nanos(*time))
 }
 

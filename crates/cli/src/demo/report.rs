@@ -1,9 +1,11 @@
 use std::fmt;
 
 use keepstone::world::SaveReport;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::measure::Measurement;
+use super::memory::Footprint;
+use super::streamed;
 use crate::output::{Exit, Report};
 use crate::text::{Grid, Shown, count, plural, size, time};
 
@@ -12,26 +14,29 @@ use crate::text::{Grid, Shown, count, plural, size, time};
 pub(crate) struct Demonstration {
     ecs: &'static str,
     entities: u32,
-    components: u64,
-    values: u64,
+    pub(super) components: u64,
+    pub(super) values: u64,
     /// Whether the program was built with optimisation; else its times mean little.
     is_release: bool,
-    sizes: Vec<Size>,
+    pub(super) sizes: Vec<Size>,
+    /// Empty where the world is too large for what they need.
     pub(super) measurements: Vec<Measurement>,
+    pub(super) memory: Vec<Footprint>,
     pub(super) checks: Vec<Check>,
     /// The files that stay.
     pub(super) files: Vec<String>,
 }
 
 /// How large the world is in a file.
-#[derive(Debug, Serialize)]
-struct Size {
-    codec: &'static str,
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Size {
+    codec: String,
+    in_parts: bool,
     bytes: u64,
 }
 
 /// Something that has to hold.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Check {
     name: String,
     ok: bool,
@@ -54,6 +59,7 @@ impl Demonstration {
             is_release: cfg!(not(debug_assertions)),
             sizes: Vec::new(),
             measurements: Vec::new(),
+            memory: Vec::new(),
             checks: Vec::new(),
             files: Vec::new(),
         }
@@ -62,15 +68,21 @@ impl Demonstration {
 
 impl Demonstration {
     /// Puts down what a file holds, and whether it is all that the world has.
-    pub(super) fn saved(&mut self, saved: &SaveReport, codec: &'static str) {
+    pub(super) fn saved(&mut self, saved: &SaveReport, codec: &'static str, in_parts: bool) {
         let encoded = &saved.encoded;
-        self.sizes.push(Size { codec, bytes: encoded.bytes_total });
+        self.sizes.push(Size { codec: codec.to_owned(), in_parts, bytes: encoded.bytes_total });
         self.components = encoded.components;
         self.values = encoded.values;
         let lost = encoded.left_out.iter().filter(|left| left.reason.is_loss()).map(|left| left.count);
         let lost = lost.sum::<u64>() + encoded.entities_left_out + encoded.dangling;
         let detail = format!("{}, {} left out", plural(encoded.values, "value"), count(lost));
-        self.checks.push(Check::new(&format!("saved, {}", codec_name(codec)), lost == 0, detail));
+        let parts = if in_parts { ", in parts" } else { "" };
+        self.checks.push(Check::new(&format!("saved{parts}, {}", codec_name(codec)), lost == 0, detail));
+    }
+
+    /// Entities of the world.
+    pub(super) fn entities(&self) -> u32 {
+        self.entities
     }
 }
 
@@ -102,13 +114,20 @@ impl fmt::Display for Demonstration {
         for bytes in &self.sizes {
             writeln!(
                 f,
-                "  {} ({} bytes) with {}",
+                "  {} ({} bytes) with {}{}",
                 size(bytes.bytes),
                 count(bytes.bytes),
-                codec_name(bytes.codec)
+                codec_name(&bytes.codec),
+                if bytes.in_parts { ", in parts" } else { "" }
             )?;
         }
-        self.write_measurements(f)?;
+        if !self.measurements.is_empty() {
+            self.write_measurements(f)?;
+        }
+        self.write_memory(f)?;
+        if !self.is_release {
+            writeln!(f, "  this build is not optimised and its times mean little; build with --release")?;
+        }
         writeln!(f, "\nchecks")?;
         let mut grid = Grid::new("<<<");
         for check in &self.checks {
@@ -139,11 +158,24 @@ impl Demonstration {
                 },
             ]);
         }
-        write!(f, "{grid}")?;
-        if !self.is_release {
-            writeln!(f, "  this build is not optimised and its times mean little; build with --release")?;
+        write!(f, "{grid}")
+    }
+
+    fn write_memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\nmemory, at the peak of a step, beside the world")?;
+        let mut grid = Grid::new("<<>>>");
+        grid.line(["step", "file", "time", "beside the world", "the world"].map(str::to_owned));
+        for footprint in &self.memory {
+            let shown = |bytes: Option<u64>| bytes.map_or_else(|| "not measured".to_owned(), size);
+            grid.line([
+                footprint.step.clone(),
+                streamed::how(footprint.in_parts),
+                time(footprint.time),
+                shown(footprint.beside),
+                if footprint.step == "load" { shown(footprint.world) } else { String::new() },
+            ]);
         }
-        Ok(())
+        write!(f, "{grid}")
     }
 
     fn write_next(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

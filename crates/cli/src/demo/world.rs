@@ -46,8 +46,8 @@ pub(super) struct Row {
 }
 
 /// Makes the components of so many entities. All follow from the index, so that every run has the same bytes.
-pub(super) fn rows(count: u32) -> Vec<Row> {
-    (0..count).map(Row::new).collect()
+pub(super) fn rows(count: u32) -> impl Iterator<Item = Row> {
+    (0..count).map(Row::new)
 }
 
 impl Row {
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn components_have_their_shares_and_parents_come_first() {
-        let rows = rows(6000);
+        let rows: Vec<Row> = rows(6000).collect();
         let count = |has: fn(&Row) -> bool| rows.iter().filter(|row| has(row)).count();
         assert_eq!(count(|row| row.velocity.is_some()), 4000);
         assert_eq!(count(|row| row.health.is_some()), 3000);

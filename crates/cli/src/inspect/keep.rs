@@ -56,6 +56,7 @@ pub(super) fn describe<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Con
     let header = *reader.header();
     let sections = sections::summarize(reader);
     let (world_count, worlds) = match header.kind {
+        FileKind::WORLD if header.is_in_parts() => (1, world::inspect(path, reader)?),
         FileKind::WORLD => (world::numbers(reader).len(), world::inspect(path, reader)?),
         _ => (0, Vec::new()),
     };

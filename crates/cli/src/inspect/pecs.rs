@@ -1,6 +1,6 @@
 use std::{fmt, path::Path};
 
-use keepstone::compat::pecs::{Counts, File};
+use keepstone::compat::pecs::{Counts, File, decoded};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -39,8 +39,11 @@ struct Type {
 /// Reads a whole world.
 pub(super) fn inspect(path: &Path) -> Result<World, Error> {
     let bytes = read(path)?;
-    let file = File::read(&bytes, &limits(&bytes))
-        .map_err(|source| Error::Foreign { path: path.to_owned(), source })?;
+    let foreign = |source| Error::Foreign { path: path.to_owned(), source };
+    let limits = limits(&bytes);
+    // What keepstone coded is looked at decoded.
+    let plain = decoded(&bytes, &limits).map_err(foreign)?;
+    let file = File::read(&plain, &limits).map_err(foreign)?;
     let component_types = file.types().iter().map(|one| Type {
         id: one.type_id.to_string(),
         name: one.name.map(str::to_owned),

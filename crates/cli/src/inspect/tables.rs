@@ -20,6 +20,8 @@ pub(super) struct Tables {
     pub(super) listed: Vec<Table>,
     /// Rows of each component.
     pub(super) rows: Vec<u64>,
+    /// Components of the tables up to here, those that are not listed as well.
+    components: usize,
 }
 
 /// A run of entities with the same components.
@@ -31,6 +33,23 @@ pub(super) struct Table {
 }
 
 impl Tables {
+    /// Reads the tables of all parts of a world that has `component_count` components.
+    pub(super) fn read_parts<R: ReadAt>(
+        path: &Path,
+        reader: &Reader<R>,
+        parts: impl Iterator<Item = u16>,
+        component_count: usize,
+    ) -> Result<Self, Error> {
+        let keep = |source| Error::Keep { path: path.to_owned(), source };
+        let mut tables = Self { rows: vec![0; component_count], ..Self::default() };
+        for part in parts {
+            let section = reader.find(SectionId::TABLES, u32::from(part) << 16).map_err(keep)?;
+            let bytes = reader.read(section).map_err(keep)?;
+            tables.add(&bytes, true).map_err(keep)?;
+        }
+        Ok(tables)
+    }
+
     /// Reads the tables of a world that has `component_count` components.
     pub(super) fn read<R: ReadAt>(
         path: &Path,
@@ -41,26 +60,30 @@ impl Tables {
         let keep = |source| Error::Keep { path: path.to_owned(), source };
         let section = reader.find(SectionId::TABLES, u32::from(world) << 16).map_err(keep)?;
         let bytes = reader.read(section).map_err(keep)?;
-        Self::decode(&bytes, component_count).map_err(keep)
+        let mut tables = Self { rows: vec![0; component_count], ..Self::default() };
+        tables.add(&bytes, false).map_err(keep)?;
+        Ok(tables)
     }
 
-    fn decode(bytes: &[u8], component_count: usize) -> Result<Self, format::Error> {
+    /// Adds the tables of a world in one piece, or of the next part.
+    fn add(&mut self, bytes: &[u8], in_parts: bool) -> Result<(), format::Error> {
         let mut input = Input::new("tables", bytes);
-        let mut tables = Self { rows: vec![0; component_count], ..Self::default() };
-        input.name()?.clone_into(&mut tables.world_name);
-        tables.entities = input.varint_u32()?;
-        tables.count = input.varint_u32()?;
-        let (mut entities, mut listed): (u64, usize) = (0, 0);
-        for _ in 0..tables.count {
+        input.name()?.clone_into(&mut self.world_name);
+        let (entity_count, table_count) = (input.varint_u32()?, input.varint_u32()?);
+        self.entities = self.entities.saturating_add(entity_count);
+        self.count = self.count.saturating_add(table_count);
+        let mut entities: u64 = 0;
+        for _ in 0..table_count {
             let rows = input.varint_u32()?;
             entities += u64::from(rows);
             let mut table = Table { rows, components: Vec::new() };
             let components = input.varint_u32()?;
-            listed = listed.saturating_add(usize::try_from(components).unwrap_or(usize::MAX));
-            let is_listed = tables.listed.len() < LISTED_MAX && listed <= COMPONENTS_LISTED_MAX;
+            self.components =
+                self.components.saturating_add(usize::try_from(components).unwrap_or(usize::MAX));
+            let is_listed = self.listed.len() < LISTED_MAX && self.components <= COMPONENTS_LISTED_MAX;
             for _ in 0..components {
                 let component = input.varint_u32()?;
-                let total = usize::try_from(component).ok().and_then(|place| tables.rows.get_mut(place));
+                let total = usize::try_from(component).ok().and_then(|place| self.rows.get_mut(place));
                 let Some(total) = total else {
                     return Err(input.invalid("a table names a component that the schema doesn't have"));
                 };
@@ -70,13 +93,17 @@ impl Tables {
                 }
             }
             if is_listed {
-                tables.listed.push(table);
+                self.listed.push(table);
             }
         }
-        if entities != u64::from(tables.entities) {
+        if entities != u64::from(entity_count) {
             return Err(input.invalid("the rows of the tables don't add up to the entity count"));
         }
-        input.finish()?;
-        Ok(tables)
+        if in_parts {
+            // Where the part stands in the whole; verify looks at it.
+            input.varint_u32()?;
+            input.varint_u32()?;
+        }
+        input.finish()
     }
 }

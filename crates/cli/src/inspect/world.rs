@@ -23,6 +23,9 @@ const TABLES_SHOWN_MAX: usize = 20;
 pub(super) struct World {
     #[serde(rename = "world")]
     number: u16,
+    /// How many parts it is written in; absent where it is in one piece.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<u64>,
     name: String,
     entities: u32,
     values: u64,
@@ -59,15 +62,23 @@ pub(crate) fn numbers<R: ReadAt>(reader: &Reader<R>) -> BTreeSet<u16> {
     numbers
 }
 
-/// Reads schema and tables of the first worlds, and no column.
+/// Reads schema and tables of the first worlds, or of all parts of one, and no column.
 pub(super) fn inspect<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Vec<World>, Error> {
-    let is_description = |section: &&Section| [SectionId::SCHEMA, SectionId::TABLES].contains(&section.id());
+    let in_parts = reader.header().is_in_parts();
+    // Of the schemas of parts, which are all the same, one is read.
+    let is_description = |section: &&Section| match section.id() {
+        SectionId::SCHEMA => !in_parts || section.instance() == 0,
+        id => id == SectionId::TABLES,
+    };
     let descriptions = reader.sections().iter().filter(is_description);
     let needs = descriptions.fold(0_u64, |sum, section| sum.saturating_add(section.decoded_len()));
     let allowed = reader.bytes().max(DESCRIPTION_MAX);
     if needs > allowed {
         let source = format::Error::Limit { what: "schemas and tables in bytes", needs, allowed };
         return Err(Error::Keep { path: path.to_owned(), source });
+    }
+    if in_parts {
+        return Ok(vec![World::read_parts(path, reader)?]);
     }
     numbers(reader).into_iter().take(DESCRIBED_MAX).map(|world| World::read(path, reader, world)).collect()
 }
@@ -77,12 +88,29 @@ impl World {
         let schema =
             Schema::read(reader, world).map_err(|source| Error::World { path: path.to_owned(), source })?;
         let tables = Tables::read(path, reader, world, schema.components().len())?;
+        let own = |section: &Section| section.instance() >> 16 == u32::from(world);
+        Ok(Self::new(reader, world, &schema, tables, own))
+    }
+
+    /// Reads a world in parts: each has the schema of all.
+    fn read_parts<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Self, Error> {
+        let schema =
+            Schema::read(reader, 0).map_err(|source| Error::World { path: path.to_owned(), source })?;
+        let parts = numbers(reader);
+        let count = parts.len() as u64;
+        let tables = Tables::read_parts(path, reader, parts.into_iter(), schema.components().len())?;
+        Ok(Self { parts: Some(count), ..Self::new(reader, 0, &schema, tables, |_| true) })
+    }
+
+    fn new<R: ReadAt>(
+        reader: &Reader<R>,
+        world: u16,
+        schema: &Schema,
+        tables: Tables,
+        is_own: impl Fn(&Section) -> bool,
+    ) -> Self {
         let mut columns: Vec<Vec<&Section>> = vec![Vec::new(); schema.components().len()];
-        for section in reader
-            .sections()
-            .iter()
-            .filter(|section| is_column(section) && section.instance() >> 16 == u32::from(world))
-        {
+        for section in reader.sections().iter().filter(|section| is_column(section) && is_own(section)) {
             let column =
                 usize::try_from(section.instance() & 0xffff).ok().and_then(|place| columns.get_mut(place));
             if let Some(column) = column {
@@ -93,8 +121,9 @@ impl World {
         let components: Vec<Component> = (schema.components().iter().zip(rows).zip(&columns))
             .map(|((schema, rows), sections)| Component::new(schema, rows, reader, sections))
             .collect();
-        Ok(Self {
+        Self {
             number: world,
+            parts: None,
             name: tables.world_name,
             entities: tables.entities,
             values: components.iter().map(|component| component.rows).sum(),
@@ -102,7 +131,7 @@ impl World {
             table_count: tables.count,
             tables: tables.listed,
             components,
-        })
+        }
     }
 }
 
@@ -164,7 +193,11 @@ impl fmt::Display for World {
         if !self.name.is_empty() {
             write!(f, " \"{}\"", Shown(&self.name))?;
         }
-        writeln!(f, ": {}, {}", plural(self.entities, "entity"), plural(self.values, "value"))?;
+        write!(f, ": {}, {}", plural(self.entities, "entity"), plural(self.values, "value"))?;
+        match self.parts {
+            Some(parts) => writeln!(f, ", in {}", plural(parts, "part"))?,
+            None => writeln!(f)?,
+        }
         if self.foreign_ids {
             writeln!(f, "  with the ids of another system, 16 bytes an entity")?;
         }

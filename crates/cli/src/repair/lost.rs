@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::found::{FoundSection, State};
 use crate::arrays::is_of_array;
-use crate::text::Shown;
+use crate::text::{Shown, plural};
 
 /// Ranges of rows that are listed for people; JSON lists all.
 const ROWS_SHOWN_MAX: usize = 10;
@@ -19,6 +19,18 @@ pub(super) struct Lost {
     /// The part.
     what: String,
     world: Option<u16>,
+    /// The part of a world in parts, or the first of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<u32>,
+    /// The last of several parts; absent where nobody knows how many there were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part_last: Option<u32>,
+    /// How many entities went with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entities: Option<u32>,
+    /// How many references lead to nothing now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    references: Option<u64>,
     component: Option<String>,
     /// The array that it is of.
     array: Option<String>,
@@ -41,6 +53,10 @@ impl Lost {
         Self {
             what: what.to_owned(),
             world: None,
+            part: None,
+            part_last: None,
+            entities: None,
+            references: None,
             component: None,
             array: None,
             rows: Vec::new(),
@@ -54,6 +70,37 @@ impl Lost {
 
     pub(super) fn column(world: u16, component: &str, message: impl Into<String>) -> Self {
         Self { component: Some(component.to_owned()), ..Self::of_world("column", world, message) }
+    }
+
+    /// The order of a linked column.
+    pub(super) fn order(world: u16, component: &str) -> Self {
+        let message = "the order of the rows with one target, if it was not that of the entities";
+        Self::column(world, component, message)
+    }
+
+    /// References of a column to what is lost.
+    pub(super) fn references(component: &str, references: u64) -> Self {
+        let message = format!("{} to lost entities", plural(references, "reference"));
+        let what = "references of column".to_owned();
+        Self { what, references: Some(references), ..Self::column(0, component, message) }
+    }
+
+    /// Parts of a world from `first` to `last`, or nobody knows to which, with so many entities.
+    pub(super) fn parts(first: u32, last: Option<u32>, entities: u32, message: &str) -> Self {
+        let what = match last {
+            Some(last) if last == first => format!("part {first}"),
+            Some(last) => format!("parts {first} to {last}"),
+            None => format!("part {first} and on"),
+        };
+        let message = format!("{}: {message}", plural(entities, "entity"));
+        let (part, entities) = (Some(first), Some(entities));
+        Self { world: Some(0), part, part_last: last, entities, ..Self::new(&what, message) }
+    }
+
+    /// Says which part of its world it was in.
+    pub(super) fn in_part(self, part: u16) -> Self {
+        let part = Some(u32::from(part));
+        Self { part, part_last: part, ..self }
     }
 
     /// Rows of an array; all that it has if there are none.
@@ -108,8 +155,12 @@ impl fmt::Display for Lost {
         if let Some(component) = &self.component {
             write!(f, " {}", Shown(component))?;
         }
-        if let Some(world) = self.world {
-            write!(f, " of world {world}")?;
+        match (self.world, self.part) {
+            // That is said already.
+            (_, Some(_)) if self.entities.is_some() => {}
+            (_, Some(part)) => write!(f, " of part {part}")?,
+            (Some(world), None) => write!(f, " of world {world}")?,
+            (None, None) => {}
         }
         for (place, Rows { start, end }) in self.rows.iter().take(ROWS_SHOWN_MAX).enumerate() {
             let before = if place == 0 { " rows" } else { "," };

@@ -8,8 +8,11 @@ use keepstone::{
 use serde::Serialize;
 
 use crate::error::with_causes;
-use crate::inspect::is_column;
+use crate::inspect::{is_column, is_of_world};
 use crate::text::Shown;
+
+/// Parts whose schema is asked for the name of a component when that of its own part is damaged.
+const OTHERS_READ: u16 = 2;
 
 /// A place where a file is not what was written.
 #[derive(Debug, Serialize)]
@@ -18,6 +21,9 @@ pub(crate) struct Damage {
     what: String,
     /// The section that the place is in.
     section: Option<String>,
+    /// The part of a world in parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<u16>,
     /// The component whose rows are there.
     component: Option<String>,
     /// Where, in the file, if one place can be named.
@@ -33,6 +39,7 @@ impl Damage {
         Self {
             what: what.to_owned(),
             section: None,
+            part: None,
             component: None,
             offset,
             expected: None,
@@ -79,7 +86,21 @@ impl Damage {
             |section: &&Section| (section.offset()..section.offset() + section.span()).contains(&offset);
         let Some(section) = reader.sections().iter().find(own) else { return };
         self.section = Some(section.id().to_string());
+        if reader.header().is_in_parts() && is_of_world(section.id()) {
+            self.part = u16::try_from(section.instance() >> 16).ok();
+        }
         self.component = component_of(reader, section);
+    }
+
+    /// Damage in the structure of one part of a world, the checksums of which hold.
+    pub(super) fn of_part(part: u16, error: &ecs::Error) -> Self {
+        Self { what: format!("part {part}"), part: Some(part), ..Self::of_world(0, error) }
+    }
+
+    /// Sections of a world in parts that don't stand where they have to.
+    pub(super) fn of_order(part: u16, before: u16) -> Self {
+        let message = format!("its sections stand behind those of part {before}");
+        Self { part: Some(part), ..Self::new(&format!("part {part}"), None, message) }
     }
 
     /// Damage in the structure of a world whose checksums hold.
@@ -215,10 +236,15 @@ impl fmt::Display for Damage {
             write!(f, "at byte {offset}: ")?;
         }
         write!(f, "{}", Shown(&self.what))?;
-        match (&self.section, &self.component) {
-            (Some(section), Some(component)) => write!(f, " ({section} of {})", Shown(component))?,
-            (Some(section), None) => write!(f, " ({section})")?,
-            (None, _) => {}
+        if let Some(section) = &self.section {
+            write!(f, " ({section}")?;
+            if let Some(component) = &self.component {
+                write!(f, " of {}", Shown(component))?;
+            }
+            if let Some(part) = self.part {
+                write!(f, ", part {part}")?;
+            }
+            write!(f, ")")?;
         }
         write!(f, ": {}", Shown(&self.message))
     }
@@ -229,7 +255,11 @@ fn component_of<R: ReadAt>(reader: &Reader<R>, section: &Section) -> Option<Stri
     if reader.header().kind != FileKind::WORLD || !is_column(section) {
         return None;
     }
-    let schema = ecs::Schema::read(reader, u16::try_from(section.instance() >> 16).ok()?).ok()?;
+    let own = u16::try_from(section.instance() >> 16).ok()?;
+    // All parts of a world have its schema.
+    let others = if reader.header().is_in_parts() { 0..OTHERS_READ } else { 0..0 };
+    let mut schemas = [own].into_iter().chain(others).map(|world| ecs::Schema::read(reader, world));
+    let schema = schemas.find_map(Result::ok)?;
     let place = usize::try_from(section.instance() & 0xffff).ok()?;
     schema.components().get(place).map(|component| component.name.clone())
 }

@@ -6,7 +6,7 @@ use keepstone::{
     format::{FileKind, Header, Kind, Limits, ReadAt, Reader},
 };
 
-use super::{Damage, Verified};
+use super::{Damage, Verified, parts};
 use crate::arrays;
 use crate::error::Error;
 use crate::inspect::world_numbers;
@@ -77,6 +77,7 @@ pub(super) fn check<R: ReadAt + Sync>(
 /// Checks what the sections of a container say, as far as it is of a kind that is known.
 pub(crate) fn structure<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Structure, Error> {
     let mut structure = match reader.header().kind {
+        FileKind::WORLD if reader.header().is_in_parts() => parts::check(path, reader)?,
         FileKind::WORLD => check_worlds(path, reader)?,
         _ => Structure::default(),
     };
@@ -139,12 +140,7 @@ fn check_worlds<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Structure,
                 totals.1 += doc.value_count();
                 if world == 0 {
                     let hash = doc.schema().hash().map_err(world_error)?;
-                    let damage = tail_damage(
-                        "schema hash",
-                        reader.tail().schema_hash().map(|hash| hex(&hash)),
-                        hex(&hash),
-                    );
-                    structure.damage.extend(damage);
+                    structure.damage.extend(hash_damage(reader, hash));
                 }
             }
             Err(error) if [Kind::Damaged, Kind::NotFound].contains(&error.kind()) => {
@@ -153,14 +149,28 @@ fn check_worlds<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Structure,
             Err(source) => return Err(world_error(source)),
         }
     }
-    if structure.damage.is_empty() {
-        structure.entities = Some(totals.0);
-        let told = (reader.tail().entity_count(), reader.tail().value_count());
-        let entities = tail_damage("entity count", told.0.map(|n| n.to_string()), totals.0.to_string());
-        let values = tail_damage("value count", told.1.map(|n| n.to_string()), totals.1.to_string());
-        structure.damage.extend(entities.into_iter().chain(values));
-    }
+    structure.check_totals(reader, totals);
     Ok(structure)
+}
+
+/// Compares the schema hash of the tail, where there is one.
+pub(super) fn hash_damage<R: ReadAt>(reader: &Reader<R>, expected: [u8; 16]) -> Option<Damage> {
+    let found = reader.tail().schema_hash().map(|hash| hex(&hash));
+    tail_damage("schema hash", found, hex(&expected))
+}
+
+impl Structure {
+    /// Compares what the tail metadata says with what was counted, where nothing else is damaged.
+    pub(super) fn check_totals<R: ReadAt>(&mut self, reader: &Reader<R>, (entities, values): (u64, u64)) {
+        if !self.damage.is_empty() {
+            return;
+        }
+        self.entities = Some(entities);
+        let told = (reader.tail().entity_count(), reader.tail().value_count());
+        let entities = tail_damage("entity count", told.0.map(|n| n.to_string()), entities.to_string());
+        let values = tail_damage("value count", told.1.map(|n| n.to_string()), values.to_string());
+        self.damage.extend(entities.into_iter().chain(values));
+    }
 }
 
 /// A world is decoded as a whole, so its columns are limited together.

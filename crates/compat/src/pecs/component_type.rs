@@ -14,7 +14,8 @@ pub struct ComponentType<'a> {
     pub name: Option<&'a str>,
     /// The version of its definition; 0 if it is not in the registry.
     pub version: u32,
-    /// The name of its column in a world; none if a later entry with the same id replaces this one.
+    /// The name of its column in a world; none if a later entry with the same id replaces this one, or if it names the block of
+    /// [`File::extended`](crate::pecs::File::extended).
     pub column: Option<String>,
     /// How many entities have it.
     pub components: u64,
@@ -32,16 +33,21 @@ impl<'a> ComponentType<'a> {
     }
 }
 
-/// Gives each type that counts a column name of its own, and says where that is not its name.
-pub(super) fn name_columns(types: &mut [ComponentType<'_>], by_id: &BTreeMap<u128, u16>) -> Vec<Warning> {
+/// Gives each type that counts a column name of its own, and says where that is not its name. What only names something else
+/// has no column.
+pub(super) fn name_columns(
+    types: &mut [ComponentType<'_>],
+    by_id: &BTreeMap<u128, u16>,
+    is_other: impl Fn(&ComponentType<'_>) -> bool,
+) -> Vec<Warning> {
     let counts = |index: usize, one: &ComponentType<'_>| {
-        by_id.get(&one.type_id.0).is_some_and(|last| usize::from(*last) == index)
+        by_id.get(&one.type_id.0).is_some_and(|last| usize::from(*last) == index) && !is_other(one)
     };
     let mut warnings = Vec::new();
     let mut taken = HashSet::new();
     for (index, one) in types.iter_mut().enumerate() {
         if !counts(index, one) {
-            warnings.push(replaced(one));
+            warnings.extend((!is_other(one)).then(|| replaced(one)));
         } else if let Some(name) = one.usable_name()
             && taken.insert(name.to_owned())
         {

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::header::Start;
+use crate::pecs::VERSION;
 
-const START: Start = Start { format: "PECS", magic: *b"PECS", oldest: 1, newest: 1 };
+const START: Start = Start { format: "PECS", magic: *b"PECS", oldest: VERSION, newest: VERSION };
 
 /// The first 24 bytes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

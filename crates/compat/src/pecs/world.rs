@@ -19,7 +19,20 @@ impl File<'_> {
     pub fn to_world(&self) -> WorldDoc<'_> {
         let places = self.columns_by_name();
         let mut seen = Seen::new(self.types.len());
-        let (tables, table_of) = self.group(&places, &mut seen);
+        let grouped = self.group(&places, &mut seen);
+        self.gather(grouped, seen)
+    }
+
+    /// As [`File::to_world`], with tables that have so many rows each. None if these are not the entities of the file, or if
+    /// entities of one table have different components.
+    pub(super) fn to_world_in(&self, rows: &[u32]) -> Option<WorldDoc<'_>> {
+        let places = self.columns_by_name();
+        let mut seen = Seen::new(self.types.len());
+        let grouped = self.group_in(rows, &places, &mut seen)?;
+        Some(self.gather(grouped, seen))
+    }
+
+    fn gather(&self, (tables, table_of): (Vec<Table>, Vec<u32>), mut seen: Seen) -> WorldDoc<'_> {
         let order = in_table_order(&tables, &table_of);
         let mut ids = Vec::with_capacity(order.len());
         let mut rows: Vec<(Vec<u8>, Vec<u32>)> = self.types.iter().map(|_| Default::default()).collect();
@@ -66,6 +79,29 @@ impl File<'_> {
             }
         }
         places
+    }
+
+    /// The tables that have so many rows each, and that of each entity.
+    fn group_in(&self, rows: &[u32], places: &[u16], seen: &mut Seen) -> Option<(Vec<Table>, Vec<u32>)> {
+        let mut tables = Vec::with_capacity(rows.len());
+        let mut table_of = Vec::with_capacity(self.starts.len());
+        let mut entities = self.entities();
+        for (index, &rows) in (0..).zip(rows) {
+            let mut components = Vec::new();
+            for row in 0..rows {
+                let types = seen.first_ones(entities.next()?).map(|one| usize::from(one.type_index));
+                let mut own: Vec<u16> = types.filter_map(|at| places.get(at)).copied().collect();
+                own.sort_unstable();
+                if row == 0 {
+                    components = own;
+                } else if own != components {
+                    return None;
+                }
+                table_of.push(index);
+            }
+            tables.push(Table { rows, components });
+        }
+        entities.next().is_none().then_some((tables, table_of))
     }
 
     /// The tables, and that of each entity.

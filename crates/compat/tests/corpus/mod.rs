@@ -6,6 +6,7 @@ mod evec;
 #[path = "../../../format/tests/corpus/mutate.rs"]
 mod mutate;
 mod pecs;
+mod pecs_rows;
 
 use mutate::{mutate, replay, storm};
 
@@ -32,6 +33,18 @@ fn pecs_files_are_read_or_refused() {
         mutate(random, bytes, other);
         if random.below(8) != 0 {
             pecs::reseal(bytes);
+        }
+    });
+}
+
+#[test]
+fn worlds_in_files_of_pecs_are_read_or_refused_and_written_again_equal() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/pecs_rows");
+    let corpus = replay(folder, pecs_rows::check);
+    storm("pecs_rows", &corpus, 10_000, pecs_rows::check, |random, bytes, other| {
+        mutate(random, bytes, other);
+        if random.below(8) != 0 {
+            pecs_rows::reseal(bytes);
         }
     });
 }

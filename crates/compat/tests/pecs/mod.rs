@@ -4,5 +4,6 @@ mod hostile;
 mod listing;
 mod oddities;
 mod round_trip;
+mod rows;
 mod wire;
 mod world;
