@@ -3,7 +3,7 @@
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
 /// The system's allocator behind a switch that makes it count.
@@ -16,6 +16,19 @@ static GLOBAL: Counting = Counting;
 /// How many calls of [`count`] are going on.
 static COUNTING: AtomicU32 = AtomicU32::new(0);
 static COUNT: AtomicU64 = AtomicU64::new(0);
+/// Bytes that were allocated and not freed while somebody counted, above a middle, as what was allocated before may be freed meanwhile.
+static LIVE: AtomicUsize = AtomicUsize::new(MIDDLE);
+static PEAK: AtomicUsize = AtomicUsize::new(MIDDLE);
+const MIDDLE: usize = usize::MAX / 2;
+
+/// Memory of the heap that some work took, of all threads, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heap {
+    /// At the same time, at most.
+    pub peak: usize,
+    /// Still, with its result.
+    pub stays: usize,
+}
 
 /// Runs `work` and returns with its result how often any thread allocated or reallocated meanwhile.
 ///
@@ -28,9 +41,27 @@ pub fn count<R>(work: impl FnOnce() -> R) -> (R, u64) {
     (result, COUNT.load(Relaxed) - before)
 }
 
-fn note() {
+/// Runs `work` and returns with its result how much memory it took. One call at a time is exact.
+pub fn heap<R>(work: impl FnOnce() -> R) -> (R, Heap) {
+    let before = LIVE.load(Relaxed);
+    PEAK.store(before, Relaxed);
+    let (result, _) = count(work);
+    let above = |bytes: &AtomicUsize| bytes.load(Relaxed).saturating_sub(before);
+    (result, Heap { peak: above(&PEAK), stays: above(&LIVE) })
+}
+
+/// Notes an allocation, or that one of `freed` bytes now has `bytes`.
+fn note(freed: usize, bytes: usize) {
     if COUNTING.load(Relaxed) > 0 {
         COUNT.fetch_add(1, Relaxed);
+        let live = LIVE.fetch_add(bytes.wrapping_sub(freed), Relaxed).wrapping_add(bytes).wrapping_sub(freed);
+        PEAK.fetch_max(live, Relaxed);
+    }
+}
+
+fn note_free(bytes: usize) {
+    if COUNTING.load(Relaxed) > 0 {
+        LIVE.fetch_sub(bytes, Relaxed);
     }
 }
 
@@ -38,24 +69,25 @@ fn note() {
 // allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note();
+        note(0, layout.size());
         // SAFETY: the caller keeps the contract of `alloc`, which is the same there.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        note_free(layout.size());
         // SAFETY: `pointer` came from the system's allocator with this layout, since every allocation here does.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        note();
+        note(0, layout.size());
         // SAFETY: the caller keeps the contract of `alloc_zeroed`, which is the same there.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        note();
+        note(layout.size(), new_size);
         // SAFETY: `pointer` came from the system's allocator with this layout, and the caller keeps the rest of the
         // contract of `realloc`, which is the same there.
         unsafe { System.realloc(pointer, layout, new_size) }
@@ -64,7 +96,7 @@ unsafe impl GlobalAlloc for Counting {
 
 #[cfg(test)]
 mod tests {
-    use super::count;
+    use super::{count, heap};
 
     #[test]
     fn allocations_are_counted_only_inside() {
@@ -72,5 +104,18 @@ mod tests {
         let (kept, inside) = count(|| (0_u8..10).map(Box::new).collect::<Vec<_>>());
         assert!(inside >= 11, "ten boxes and their vector, found {inside}");
         assert_eq!(kept.len(), 10);
+    }
+
+    #[test]
+    fn the_peak_is_what_was_there_at_once_and_what_stays_is_less() {
+        let (kept, heap) = heap(|| {
+            drop(vec![1_u8; 3_000_000]);
+            drop(vec![1_u8; 4_000_000]);
+            vec![1_u8; 1_000_000]
+        });
+        // Other tests allocate and free a little at the same time.
+        assert!((3_900_000..4_900_000).contains(&heap.peak), "{heap:?}");
+        assert!((900_000..1_900_000).contains(&heap.stays), "{heap:?}");
+        assert_eq!(kept.len(), 1_000_000);
     }
 }

@@ -1,14 +1,25 @@
 //! The cases: each against the least that anybody would have to do.
 
+mod bundles;
+mod capture;
 mod codec;
 mod durable;
+mod durable_world;
 mod encode;
 mod generation;
+mod json;
 mod large;
 mod load;
+mod load_hecs;
+mod parts;
+mod restore;
 mod snapshot;
 mod verify;
 mod wal;
+
+use std::path::{Path, PathBuf};
+
+use keepstone::storage::{Files as _, OsFiles};
 
 use crate::case::Plan;
 
@@ -24,10 +35,18 @@ pub fn all(log_mib: u32) -> Vec<Plan> {
     plans.extend(SIZES.map(|(size, count)| Plan::new("load", size, count, load::case)));
     plans.push(Plan::new("load lz4", "mixed 100k", 100_000, load::lz4));
     plans.extend(SIZES.map(|(size, count)| Plan::new("verify", size, count, verify::case)));
+    plans.extend(world_plans());
     plans.push(Plan::new("write lz4", "columns 12 MB", 500_000, codec::write_lz4));
     plans.push(Plan::new("write lz4", "names, parents 1.7 MB", 1_000_000, codec::write_lz4_rows));
+    let (size, count) = ("names, parents 6.8 MB, 2 threads", 4_000_000);
+    plans.push(Plan::new("write lz4", size, count, codec::write_lz4_rows_in_two));
+    plans.push(Plan::new("read lz4", size, count, codec::read_lz4_rows_in_two));
     plans.push(Plan::new("write lz4, summed", "columns 12 MB", 500_000, codec::write_lz4_summed));
     plans.push(Plan::new("write lz4, shuffled", "columns 12 MB", 500_000, codec::write_lz4_shuffled));
+    let (one, two) = ("mixed 100k, 1 thread", "mixed 100k, 2 threads");
+    plans.push(Plan::new("write world lz4", one, 100_000, codec::write_world));
+    plans.push(Plan::new("write world lz4", two, 100_000, codec::write_world_in_two));
+    plans.push(Plan::new("write world lz4, summed", "mixed 100k", 100_000, codec::write_world_summed));
     plans.push(Plan::new("write zstd", "columns 12 MB", 500_000, codec::write_zstd));
     plans.push(Plan::new("read lz4", "columns 12 MB", 500_000, codec::read_lz4));
     plans.push(Plan::new("read zstd", "columns 12 MB", 500_000, codec::read_zstd));
@@ -40,6 +59,57 @@ pub fn all(log_mib: u32) -> Vec<Plan> {
     plans.extend(snapshot_plans());
     plans.extend(wal_plans(log_mib));
     plans
+}
+
+/// Cases about worlds that are not of the format alone.
+fn world_plans() -> Vec<Plan> {
+    let (mixed, count) = ("mixed 100k", 100_000);
+    let mut plans = vec![
+        Plan::new("encode small", "mixed 1k", 1000, encode::small),
+        Plan::new("encode small", "plain 1k", 1000, encode::small_plain),
+        Plan::new("capture", mixed, count, capture::case),
+        Plan::new("capture, memcpy", mixed, count, capture::beside_memcpy),
+        Plan::new("background", mixed, count, capture::in_background),
+        Plan::new("restore, equal", "pairs 100k", count, restore::equal),
+        Plan::new("restore, different", "pairs 100k", count, restore::different),
+        Plan::new("hash", mixed, count, capture::hash),
+        Plan::new("hash", "mixed 100k, ids", count, capture::hash_by_ids),
+        Plan::new("canonical", "mixed 100k, ids", count, capture::canonical),
+        Plan::new("durable lz4", mixed, count, durable_world::mixed),
+        Plan::new("durable lz4", "grid 100k", count, durable_world::on_a_grid),
+        Plan::new("encode json", mixed, count, json::encode),
+        Plan::new("load json", mixed, count, json::load),
+        Plan::new("load json, spawned", mixed, count, json::load_spawned),
+    ];
+    for (size, count) in [("pairs 10k", 10_000), ("pairs 100k", 100_000)] {
+        plans.push(Plan::new("load bundles", size, count, bundles::case));
+        plans.push(Plan::new("load pairs", size, count, bundles::unregistered));
+    }
+    plans.extend(SIZES.map(|(size, count)| Plan::new("load hecs", size, count, load_hecs::case)));
+    for (size, count) in [("mixed 250k", 250_000), ("mixed 2M", 2_000_000)] {
+        plans.push(Plan::new("encode in parts", size, count, parts::encode));
+        plans.push(Plan::new("load in parts", size, count, parts::load));
+        plans.push(Plan::new("encode hecs in parts", size, count, parts::encode_hecs));
+        plans.push(Plan::new("load hecs in parts", size, count, parts::load_hecs));
+    }
+    plans
+}
+
+/// A file that is removed when the case is dropped.
+struct Removed(PathBuf);
+
+impl Removed {
+    // A method, so that closures take the whole: of a field alone they would leave the rest to be dropped early.
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        // When no round was run there is none; anything else the next run shows.
+        let _ = OsFiles.remove(&self.0);
+    }
 }
 
 fn generation_plans() -> Vec<Plan> {

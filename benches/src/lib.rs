@@ -24,6 +24,7 @@ pub mod cases;
 pub mod columns;
 mod crew;
 mod group_commit;
+pub mod in_hecs;
 pub mod insert_by_ids;
 pub mod machine;
 pub mod mapped;

@@ -1,12 +1,10 @@
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use anyhow::Result;
-use keepstone::storage::{Durability, Files as _, OsFiles, atomic};
+use keepstone::storage::{Durability, OsFiles, atomic};
 use keepstone_testkit::{CountingFiles, Counts};
 
+use super::Removed;
 use crate::{
     case::{Case, Plan},
     mixed::SplitMix,
@@ -19,7 +17,7 @@ use crate::{
 pub(super) fn case(plan: &Plan, dir: &Path) -> Result<Case> {
     let bytes = random_bytes(plan.amount);
     let same = bytes.clone();
-    let (ours, by_hand) = (Target(dir.join("keepstone-ours")), Target(dir.join("keepstone-by-hand")));
+    let (ours, by_hand) = (Removed(dir.join("keepstone-ours")), Removed(dir.join("keepstone-by-hand")));
     Ok(plan
         .case()
         .ours(move |watch| {
@@ -48,23 +46,6 @@ pub(super) fn case(plan: &Plan, dir: &Path) -> Result<Case> {
 pub(super) fn calls(counts: &Counts) -> u64 {
     let Counts { creates, writes, reads, file_syncs, dir_syncs, renames, removes, others, .. } = counts;
     creates + writes + reads + file_syncs + dir_syncs + renames + removes + others
-}
-
-/// A file that is removed when the case is dropped.
-struct Target(PathBuf);
-
-impl Target {
-    // A method, so that closures take the whole: of a field alone they would leave the rest to be dropped early.
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        // When no round was run there is none; anything else the next run shows.
-        let _ = OsFiles.remove(&self.0);
-    }
 }
 
 /// Bytes that no disk can make smaller.
