@@ -10,12 +10,16 @@ use crate::crates::Member;
 const ARROWS: &[(&str, &[&str])] = &[
     ("keepstone-format", &[]),
     ("keepstone-storage", &["keepstone-format"]),
+    ("keepstone-store", &["keepstone-format", "keepstone-storage"]),
     ("keepstone-value", &["keepstone-format"]),
     ("keepstone-ecs-persist", &["keepstone-format", "keepstone-value"]),
     ("keepstone-derive", &[]),
     ("keepstone-bevy", &["keepstone-derive", "keepstone-ecs-persist", "keepstone-format", "keepstone-value"]),
     ("keepstone-hecs", &["keepstone-derive", "keepstone-ecs-persist", "keepstone-value"]),
-    ("keepstone-world", &["keepstone-ecs-persist", "keepstone-format", "keepstone-storage"]),
+    (
+        "keepstone-world",
+        &["keepstone-ecs-persist", "keepstone-format", "keepstone-storage", "keepstone-store"],
+    ),
     ("keepstone-compat", &["keepstone-ecs-persist", "keepstone-format", "keepstone-value"]),
     (
         "keepstone",
@@ -27,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keepstone-format",
             "keepstone-hecs",
             "keepstone-storage",
+            "keepstone-store",
             "keepstone-value",
             "keepstone-world",
         ],

@@ -94,16 +94,9 @@ fn values_without_bytes_are_bounded_by_those_that_have_some() {
         let name = |place: u16| format!("{place:05}");
         let data = || keepstone_ecs_persist::ColumnData::Plain(Vec::new());
         let columns = (0..markers).map(|at| crate::support::column(&name(at), false, (marker(), data())));
-        keepstone_ecs_persist::WorldDoc {
-            tables: vec![table],
-            columns: columns.collect(),
-            ..keepstone_ecs_persist::WorldDoc::default()
-        }
+        WorldDoc { tables: vec![table], columns: columns.collect(), ..WorldDoc::default() }
     };
     world(64, 1 << 20).check().unwrap();
     let error = world(65, 1 << 20).check().unwrap_err();
-    assert!(
-        matches!(error, keepstone_ecs_persist::Error::Limit { what: "values of a world", .. }),
-        "{error}"
-    );
+    assert!(matches!(error, Error::Limit { what: "values of a world", .. }), "{error}");
 }
