@@ -2,6 +2,7 @@
 
 mod capture;
 mod cursor;
+mod ranks;
 mod spawn;
 
 pub(crate) use self::{capture::capture_parts, spawn::spawn_parts};

@@ -291,3 +291,26 @@ fn unknown_components_are_kept_from_all_parts_and_written_in_parts() {
     assert_eq!(loaded.query::<&Label>().iter(&loaded).count(), 10);
     assert_eq!(loaded.query::<&Children>().single(&loaded).unwrap().len(), 9);
 }
+
+#[test]
+fn orders_are_worked_out_for_many_parts_at_once_and_for_the_next_ones() {
+    // 300 rows are about ten times the parts of one row whose ranks are worked out at once.
+    let mut world = World::new();
+    let roots: Vec<Entity> = (0..7).map(|at| world.spawn(Label(at.to_string())).id()).collect();
+    let unsaved = world.spawn_empty().id();
+    let children: Vec<Entity> = (0_usize..300)
+        .map(|at| match at % 3 {
+            0 => world.spawn(Player).id(),
+            1 => world.spawn((Player, Health { current: 1, max: 2 })).id(),
+            _ => world.spawn(Position { x: 0.0, y: 1.0, z: 2.0 }).id(),
+        })
+        .collect();
+    for step in 0_usize..300 {
+        let at = step * 173 % 300;
+        let target = if at % 50 == 3 { unsaved } else { roots[at * at % 7] };
+        world.entity_mut(children[at]).insert(ChildOf(target));
+    }
+    for rows_max in [1, 2, 9, 11, 300] {
+        check(&world, rows_max);
+    }
+}

@@ -1,13 +1,21 @@
 //! Worlds in parts: what is written and read while it is walked through. FORMAT.md, section 3.5.
 
+mod cut;
 mod decode;
 mod join;
+mod rank;
 mod read;
+mod slice;
 mod split;
 mod write;
 
+pub use self::{
+    cut::{Cuts, PartColumns, rows_at_once},
+    read::PartReader,
+    slice::{Slice, Slices},
+    write::PartWriter,
+};
 pub(crate) use self::{decode::Parts, join::Join};
-pub use self::{read::PartReader, write::PartWriter};
 use keepstone_format::Limits;
 
 use crate::{doc::WorldDoc, error::Error, meta::WorldMeta, report::LeftOut, schema::Schema};
@@ -34,12 +42,14 @@ impl<'a> WorldPart<'a> {
         Self { doc, first, total }
     }
 
-    /// Checks that tables, schema and columns agree, as [`WorldDoc::check`] does for a whole world.
+    /// Checks that tables, schema and columns agree, as [`WorldDoc::check`] does for a whole world. Of ranks it checks what one part
+    /// tells: FORMAT.md, section 3.5.
     ///
     /// # Errors
     /// [`Error::Invalid`] with the first rule that doesn't hold.
     pub fn check(&self) -> Result<(), Error> {
-        self.doc.check_part(self.total)
+        self.doc.check_part(self.total)?;
+        self.doc.columns.iter().try_for_each(|column| rank::check(column, self.total))
     }
 }
 

@@ -1,6 +1,10 @@
-use hecs::{Entity, World};
+use std::any::TypeId;
+
+use hecs::{Archetype, Entity, World};
 use keepstone_ecs_persist::NONE;
 use keepstone_value::{Entities, EntityType, Resolve};
+
+use crate::{capture::Numbering, column::AnyColumn};
 
 /// Ordinals of entities while a world is captured.
 ///
@@ -33,22 +37,20 @@ impl<'w> Ordinals<'w> {
         Self { world, by_id, entities, reserved: Vec::new() }
     }
 
-    /// Gives the next ordinals to the entities with these raw ids.
-    pub(crate) fn add_ids(&mut self, ids: impl Iterator<Item = u32>) {
-        for id in ids {
-            // A document with 2^32 entities is refused before it is written.
-            let next = u32::try_from(self.entities.len()).unwrap_or(NONE);
-            let entity = self.by_id.get_mut(id as usize).map_or(Entity::DANGLING, |(entity, ordinal)| {
-                *ordinal = next;
-                *entity
-            });
-            self.entities.push(entity);
-        }
+    /// Those so far.
+    pub(crate) fn entities(&self) -> &[Entity] {
+        &self.entities
     }
 
-    /// The ordinal that the next entity gets: how many there are.
-    pub(crate) fn next(&self) -> u32 {
-        u32::try_from(self.entities.len()).unwrap_or(NONE)
+    /// Entities that have no ordinal.
+    pub(crate) fn others(&self) -> impl Iterator<Item = Entity> {
+        let others = self.by_id.iter().filter(|(_, ordinal)| *ordinal == NONE).map(|(entity, _)| *entity);
+        others.filter(|entity| *entity != Entity::DANGLING)
+    }
+
+    /// The world that is captured.
+    pub(crate) fn world(&self) -> &'w World {
+        self.world
     }
 
     /// The entity of each ordinal.
@@ -68,6 +70,32 @@ impl<'w> Ordinals<'w> {
         self.reserved.push((entity, next));
         self.entities.push(entity);
         next
+    }
+}
+
+impl<'w> Numbering<'w> for Ordinals<'w> {
+    fn add_archetype(
+        &mut self,
+        archetype: &'w Archetype,
+        _: &mut dyn Iterator<Item = (TypeId, &dyn AnyColumn)>,
+    ) {
+        self.add_ids(&mut archetype.ids().iter().copied());
+    }
+
+    fn add_ids(&mut self, ids: &mut dyn Iterator<Item = u32>) {
+        for id in ids {
+            // A document with 2^32 entities is refused before it is written.
+            let next = u32::try_from(self.entities.len()).unwrap_or(NONE);
+            let entity = self.by_id.get_mut(id as usize).map_or(Entity::DANGLING, |(entity, ordinal)| {
+                *ordinal = next;
+                *entity
+            });
+            self.entities.push(entity);
+        }
+    }
+
+    fn next(&self) -> u32 {
+        u32::try_from(self.entities.len()).unwrap_or(NONE)
     }
 }
 

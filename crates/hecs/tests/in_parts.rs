@@ -18,11 +18,18 @@ use crate::{
 
 /// Parts in memory.
 #[derive(Default)]
-struct Parts {
+pub(crate) struct Parts {
     begun: Option<(Schema, u32)>,
     left: VecDeque<WorldPart<'static>>,
     /// What comes behind the last part.
     fails: bool,
+}
+
+impl Parts {
+    /// The documents that are left.
+    pub(crate) fn docs(&self) -> impl Iterator<Item = &WorldDoc<'static>> {
+        self.left.iter().map(|part| &part.doc)
+    }
 }
 
 impl PartSink for Parts {
@@ -287,5 +294,65 @@ proptest! {
         check_spawned(&world, &mut target, rows_max);
         let (middle, _) = load(&saved(&world, full()), &little(), &keeping()).unwrap();
         check_parts(&middle, &little(), rows_max);
+    }
+}
+
+#[test]
+fn orders_are_worked_out_for_many_parts_at_once_and_for_the_next_ones() {
+    // 300 rows are about twenty times the parts of one row whose ranks are worked out at once.
+    let mut world = World::new();
+    let roots: Vec<Entity> = (0..7).map(|at| world.spawn((Label(at.to_string()),))).collect();
+    let unsaved = world.spawn((0_u128,));
+    let reserved = world.reserve_entity();
+    for at in 0_u32..300 {
+        let of = match at % 50 {
+            3 => unsaved,
+            4 => reserved,
+            5 => Entity::DANGLING,
+            _ => roots[(at * at % 7) as usize],
+        };
+        let place = at * 173 % 120;
+        match at % 3 {
+            0 => world.spawn((Player, Parent { of, place })),
+            1 => world.spawn((Label(at.to_string()), Parent { of, place })),
+            _ => world.spawn((Friends(vec![Some(roots[1]), Some(unsaved)]), Parent { of, place })),
+        };
+    }
+    for rows_max in [1, 2, 9, 11, 300] {
+        check_parts(&world, full(), rows_max);
+    }
+    // Places that ascend, but for the last one.
+    let mut world = World::new();
+    let roots: Vec<Entity> = (0..90).map(|at| world.spawn((Label(at.to_string()),))).collect();
+    for at in 0..200 {
+        world.spawn((Player, Parent { of: roots[at as usize % 90], place: at }));
+    }
+    check_parts(&world, full(), 1);
+    world.spawn((Player, Parent { of: roots[89], place: 3 }));
+    check_parts(&world, full(), 1);
+}
+
+#[test]
+fn entities_are_found_by_their_values_and_those_without_by_their_ids() {
+    // Components of four sizes, none, and archetypes that have none in common.
+    let mut world = World::new();
+    let mut all: Vec<Entity> = Vec::new();
+    for at in 0_i32..40 {
+        all.push(world.spawn((Player,)));
+        all.push(world.spawn((Health { current: at, max: at },)));
+        all.push(world.spawn((Label(at.to_string()), Player)));
+        all.push(world.spawn(()));
+        all.push(world.spawn((0_u8,)));
+        all.push(world.spawn((Health { current: at, max: 0 }, Label(String::new()))));
+    }
+    for at in [3, 40, 41, 42, 43, 44, 45, 200] {
+        world.despawn(all[at]).unwrap();
+    }
+    let friends: Vec<Option<Entity>> = all.iter().copied().map(Some).collect();
+    for chunk in friends.chunks(7) {
+        world.spawn((Friends(chunk.to_vec()),));
+    }
+    for rows_max in [1, 5, 64, 1000] {
+        check_parts(&world, full(), rows_max);
     }
 }

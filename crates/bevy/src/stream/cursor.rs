@@ -1,20 +1,32 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use bevy_ecs::{entity::Entity, world::World};
-use keepstone_ecs_persist::{Column, ColumnData, ComponentSchema, Encoding, Error};
+use keepstone_ecs_persist::{Column, ColumnData, ComponentSchema, Encoding, Error, Slices};
 use keepstone_value::{Batches, Learned, Learner, Options};
 
 use crate::{
-    capture::{Planned, PlannedKind, Source},
+    capture::{Planned, PlannedKind},
     ordinals::Ordinals,
+    relationship::{Walk, lists_ascend},
+    source::Source,
+    stream::ranks::Ranks,
 };
 
 /// What was learnt of a column before any of it is handed out.
 pub(crate) struct Learnt {
     pub(crate) schema: ComponentSchema,
     shape: Learned,
-    /// Targets and ranks of all rows of a relationship: which place a row has is known when all are.
-    links: Option<(Vec<u32>, Option<Vec<u32>>)>,
+    links: Links,
+}
+
+/// What is known of the order of a relationship's rows.
+enum Links {
+    /// It is that of the entities, or it is no relationship.
+    Ascend,
+    /// It is that of the lists on targets.
+    Lists(Walk),
+    /// Targets and ranks of all rows that the world keeps without knowing them, which say of themselves what place they have.
+    Kept(Vec<u32>, Option<Vec<u32>>),
 }
 
 impl Learnt {
@@ -32,18 +44,26 @@ impl Learnt {
                 let resource = column.resource;
                 let schema =
                     |encoding| ComponentSchema::new(entry.name(), entry.version(), resource, encoding);
-                if ops.target.is_some() {
-                    let (encoding, data) =
-                        ops.column.capture(world, &column.sources, ordinals).map_err(wrap)?;
-                    return Ok(Self::linked(schema(encoding), data));
+                let options = Options::default();
+                let mut learner = Learner::new(&options);
+                if let Some(target) = ops.target {
+                    for sources in Slices::new(&column.sources).by(rows_max) {
+                        ops.column.learn(world, &sources, ordinals, &mut learner).map_err(wrap)?;
+                    }
+                    let ascend = lists_ascend(world, target.walk, ordinals);
+                    let links = if ascend { Links::Ascend } else { Links::Lists(target.walk) };
+                    let encoding = Encoding::Reference { linked: true };
+                    return Ok(Some(Self { links, ..Self::known(schema(encoding)) }));
                 }
                 if let Some(encoding) = ops.column.encoding() {
                     return Ok(Some(Self::known(schema(encoding))));
                 }
-                let options = Options::default();
-                let mut learner = Learner::new(&options);
-                for source in parts_of(&column.sources, rows_max) {
-                    ops.column.learn(world, &[source], ordinals, &mut learner).map_err(wrap)?;
+                if column.resource {
+                    ops.column.learn(world, &column.sources, ordinals, &mut learner).map_err(wrap)?;
+                } else {
+                    for sources in Slices::new(&column.sources).by(rows_max) {
+                        ops.column.learn(world, &sources, ordinals, &mut learner).map_err(wrap)?;
+                    }
                 }
                 let shape = learner.finish().map_err(wrap)?;
                 if shape.shape() == Learned::default().shape() {
@@ -56,14 +76,17 @@ impl Learnt {
             PlannedKind::Kept(number, kept) => {
                 let schema = kept.schema.clone();
                 if let Encoding::Reference { linked: true } = schema.encoding {
-                    let holders: Vec<Entity> =
-                        column.sources.iter().flat_map(Source::entities).copied().collect();
-                    let data = kept.capture(world, number, &holders, ordinals);
-                    return Ok(Self::linked(schema, data));
+                    let data = kept.capture(world, number, &holders(&column.sources), ordinals);
+                    let ColumnData::References { targets, ranks } = data else { return Ok(None) };
+                    let links = Links::Kept(targets.into_owned(), ranks.map(Cow::into_owned));
+                    return Ok(Some(Self { links, ..Self::known(schema) }));
                 }
-                for source in parts_of(&column.sources, rows_max) {
-                    // For what the rows refer to.
-                    drop(kept.capture(world, number, source.entities(), ordinals));
+                // For what the rows refer to.
+                if column.resource {
+                    drop(kept.capture(world, number, &[], ordinals));
+                }
+                for sources in Slices::new(&column.sources).by(rows_max) {
+                    drop(kept.capture(world, number, &holders(&sources), ordinals));
                 }
                 Ok(Some(Self::known(schema)))
             }
@@ -71,23 +94,12 @@ impl Learnt {
     }
 
     fn known(schema: ComponentSchema) -> Self {
-        Self { schema, shape: Learned::default(), links: None }
-    }
-
-    fn linked(schema: ComponentSchema, data: ColumnData<'_>) -> Option<Self> {
-        let ColumnData::References { targets, ranks } = data else { return None };
-        let links = (targets.into_owned(), ranks.map(Cow::into_owned));
-        Some(Self { links: Some(links), ..Self::known(schema) })
+        Self { schema, shape: Learned::default(), links: Links::Ascend }
     }
 }
 
-/// All rows, in sources of at most `rows_max`.
-fn parts_of(sources: &[Source], rows_max: usize) -> impl Iterator<Item = Source> {
-    sources.iter().flat_map(move |source| {
-        // A kept resource has no entity, and a row.
-        let len = source.len().max(1);
-        (0..len).step_by(rows_max).map(move |from| source.part(from..source.len().min(from + rows_max)))
-    })
+fn holders(sources: &[Source]) -> Vec<Entity> {
+    sources.iter().flat_map(Source::entities).copied().collect()
 }
 
 /// How far a column has been handed out.
@@ -96,16 +108,25 @@ pub(crate) struct Cursor<'c, 'w, 'r> {
     column: &'c Planned<'w, 'r>,
     learnt: &'c Learnt,
     batches: Batches<'c>,
+    sources: Slices<'c, Source>,
     row: usize,
-    /// The source of the next row, and how much of it is taken.
-    source: usize,
-    taken: usize,
+    ranks: Option<Ranks<'w>>,
 }
 
 impl<'c, 'w: 'c, 'r> Cursor<'c, 'w, 'r> {
-    pub(crate) fn new(world: &'w World, column: &'c Planned<'w, 'r>, learnt: &'c Learnt) -> Self {
+    /// Starts before the first row; `whole` is how many entities all parts have together, and each at most.
+    pub(crate) fn new(
+        world: &'w World,
+        column: &'c Planned<'w, 'r>,
+        learnt: &'c Learnt,
+        whole: (u32, u32),
+    ) -> Self {
         let batches = Batches::new(&learnt.shape, &Options::default());
-        Self { world, column, learnt, batches, row: 0, source: 0, taken: 0 }
+        let ranks = match learnt.links {
+            Links::Lists(walk) => Some(Ranks::new(world, walk, whole)),
+            _ => None,
+        };
+        Self { world, column, learnt, batches, sources: Slices::new(&column.sources), row: 0, ranks }
     }
 
     /// Whether it is one value that belongs to no entity.
@@ -113,43 +134,36 @@ impl<'c, 'w: 'c, 'r> Cursor<'c, 'w, 'r> {
         self.learnt.schema.resource
     }
 
-    /// The next rows.
-    pub(crate) fn take(&mut self, rows: usize, ordinals: &mut Ordinals<'w>) -> Result<Column<'c>, Error> {
+    /// The next rows, which belong to entities of the part with these ordinals.
+    pub(crate) fn take(
+        &mut self,
+        rows: u32,
+        part: Range<u32>,
+        ordinals: &mut Ordinals<'w>,
+    ) -> Result<Column<'c>, Error> {
         let schema = self.learnt.schema.clone();
+        let rows = rows as usize;
         let own = self.row..self.row + rows;
         self.row = own.end;
-        if let Some((targets, ranks)) = &self.learnt.links {
+        if let Links::Kept(targets, ranks) = &self.learnt.links {
             let targets = Cow::Borrowed(targets.get(own.clone()).unwrap_or_default());
             let ranks = ranks.as_ref().map(|ranks| Cow::Borrowed(ranks.get(own).unwrap_or_default()));
             return Ok(Column { schema, data: ColumnData::References { targets, ranks } });
         }
-        let sources = self.take_sources(rows);
-        let data = match self.column.kind {
+        let sources = self.sources.take(rows);
+        let mut data = match self.column.kind {
             PlannedKind::Registered(_, entry) => entry
                 .ops()
                 .column
                 .capture_batch(self.world, &sources, ordinals, &mut self.batches)
                 .map_err(|source| Error::Value { component: entry.name().to_owned(), source })?,
             PlannedKind::Kept(number, column) => {
-                let holders: Vec<Entity> = sources.iter().flat_map(Source::entities).copied().collect();
-                column.capture(self.world, number, &holders, ordinals)
+                column.capture(self.world, number, &holders(&sources), ordinals)
             }
         };
-        Ok(Column { schema, data })
-    }
-
-    fn take_sources(&mut self, rows: usize) -> Vec<Source> {
-        let mut left = rows;
-        let mut taken = Vec::new();
-        while let Some(source) = self.column.sources.get(self.source).filter(|_| left > 0) {
-            let to = source.len().min(self.taken + left);
-            taken.push(source.part(self.taken..to));
-            left -= to - self.taken;
-            self.taken = to;
-            if to == source.len() {
-                (self.source, self.taken) = (self.source + 1, 0);
-            }
+        if let (Some(own), ColumnData::References { ranks, .. }) = (&mut self.ranks, &mut data) {
+            *ranks = Some(Cow::Owned(own.take(&sources, part, ordinals)));
         }
-        taken
+        Ok(Column { schema, data })
     }
 }

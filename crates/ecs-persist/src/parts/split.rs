@@ -4,10 +4,12 @@ use keepstone_value::{Decoder, Options};
 use serde::de::IgnoredAny;
 
 use crate::{
-    doc::{Column, ColumnData, Table, WorldDoc},
+    check::invalid,
+    doc::{Column, ColumnData, WorldDoc},
     error::Error,
     lengths::Lengths,
-    parts::{PartSink, WorldPart},
+    parts::{Cuts, LeftBehind, PartColumns, PartSink},
+    report::Capture,
     schema::{ComponentSchema, Encoding},
 };
 
@@ -21,64 +23,46 @@ impl WorldDoc<'_> {
         self.check()?;
         let total = self.entity_count();
         sink.begin(self.schema(), total)?;
-        let mut cursors: Vec<Cursor<'_>> = self.columns.iter().map(Cursor::new).collect();
-        let mut tables = self.tables.iter();
-        let mut rest: Option<Table> = tables.next().cloned();
-        let mut first = 0;
-        loop {
-            let mut left = rows_max.max(1);
-            let mut taken: Vec<Table> = Vec::new();
-            while let Some(table) = rest.as_mut().filter(|_| left > 0) {
-                let rows = table.rows.min(left);
-                taken.push(Table { rows, components: table.components.clone() });
-                (table.rows, left) = (table.rows - rows, left - rows);
-                if table.rows == 0 {
-                    rest = tables.next().cloned();
-                }
-            }
-            let doc = self.part(taken, first, &mut cursors)?;
-            let next = first + doc.entity_count();
-            sink.part(&WorldPart::new(doc, first, total))?;
-            first = next;
-            if rest.is_none() {
-                return cursors.into_iter().try_for_each(Cursor::finish);
-            }
+        let mut cursors = Cursors(self.columns.iter().map(Cursor::new).collect());
+        let mut cuts = Cuts::new(&self.tables, rows_max);
+        while let Some(mut part) = cuts.next_part(&mut cursors)? {
+            part.doc.name.clone_from(&self.name);
+            part.doc.meta.clone_from(&self.meta);
+            let own = part.first as usize..part.first as usize + part.doc.entity_count() as usize;
+            let ids = self.foreign_ids.as_ref();
+            part.doc.foreign_ids = ids.map(|ids| Cow::Borrowed(ids.get(own).unwrap_or_default()));
+            sink.part(&part)?;
         }
+        cursors.0.into_iter().try_for_each(Cursor::finish)
+    }
+}
+
+impl<E: Copy> Capture<'_, E> {
+    /// Hands what was captured to `sink` in parts, as [`WorldDoc::split`], and says what was left out.
+    ///
+    /// # Errors
+    /// As [`WorldDoc::split`].
+    pub fn split(self, rows_max: u32, sink: &mut dyn PartSink) -> Result<LeftBehind, Error> {
+        self.doc.split(rows_max, sink)?;
+        Ok(LeftBehind { left_out: self.left_out, entities: self.entities_left_out, dangling: self.dangling })
+    }
+}
+
+struct Cursors<'s>(Vec<Cursor<'s>>);
+
+impl<'s> PartColumns<'s> for Cursors<'s> {
+    fn count(&self) -> usize {
+        self.0.len()
     }
 
-    /// The part with these tables, of which the first entity is `first`.
-    fn part<'s>(
-        &'s self,
-        mut tables: Vec<Table>,
-        first: u32,
-        cursors: &mut [Cursor<'s>],
-    ) -> Result<WorldDoc<'s>, Error> {
-        let mut rows = vec![0_u32; self.columns.len()];
-        for table in &tables {
-            for &component in &table.components {
-                if let Some(rows) = rows.get_mut(usize::from(component)) {
-                    *rows += table.rows;
-                }
-            }
-        }
-        let (mut places, mut columns) = (Vec::with_capacity(rows.len()), Vec::new());
-        for ((column, cursor), rows) in self.columns.iter().zip(cursors).zip(rows) {
-            let rows = if column.schema.resource { u32::from(first == 0) } else { rows };
-            places.push(if rows == 0 { None } else { u16::try_from(columns.len()).ok() });
-            if rows > 0 {
-                columns.push(Column { schema: column.schema.clone(), data: cursor.take(rows)? });
-            }
-        }
-        for component in tables.iter_mut().flat_map(|table| &mut table.components) {
-            // A column that a table names has rows.
-            *component = places.get(usize::from(*component)).copied().flatten().unwrap_or(u16::MAX);
-        }
-        let mut doc =
-            WorldDoc { name: self.name.clone(), meta: self.meta.clone(), tables, columns, foreign_ids: None };
-        let own = first as usize..first as usize + doc.entity_count() as usize;
-        doc.foreign_ids =
-            self.foreign_ids.as_ref().map(|ids| Cow::Borrowed(ids.get(own).unwrap_or_default()));
-        Ok(doc)
+    fn is_resource(&self, column: usize) -> bool {
+        self.0.get(column).is_some_and(|cursor| cursor.column.schema.resource)
+    }
+
+    fn take(&mut self, column: usize, rows: u32, _: Range<u32>) -> Result<Column<'s>, Error> {
+        let missing = || invalid("column of a part", column, "one of the world");
+        let cursor = self.0.get_mut(column).ok_or_else(missing)?;
+        Ok(Column { schema: cursor.column.schema.clone(), data: cursor.take(rows)? })
     }
 }
 

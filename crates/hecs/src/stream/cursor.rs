@@ -1,30 +1,41 @@
 use std::borrow::Cow;
 
-use keepstone_ecs_persist::{Column, ColumnData, ComponentSchema, Encoding, Error};
-use keepstone_value::{Batches, Learned, Learner, Options};
+use keepstone_ecs_persist::{Column, ColumnData, ComponentSchema, Encoding, Error, Slices};
+use keepstone_value::{Batches, Entities, Learned, Learner, Options};
 
 use crate::{
     builtin,
     capture::{Planned, PlannedKind},
-    column::Source,
+    column::{AnyColumn, Source},
     kept,
-    ordinals::Ordinals,
+    stream::ranks::{Ranks, are_natural},
 };
 
 /// What was learnt of a column before any of it is handed out.
 pub(crate) struct Learnt {
     pub(crate) schema: ComponentSchema,
     shape: Learned,
-    /// Targets and ranks of all rows: which place a row has is known when all are.
-    links: Option<(Vec<u32>, Option<Vec<u32>>)>,
+    links: Links,
+}
+
+/// What is known of the order of a relationship's rows.
+enum Links {
+    /// It is no relationship.
+    None,
+    /// It is that of their places.
+    Natural,
+    /// It is another.
+    Ranked,
+    /// Targets and ranks of all rows that the world keeps without knowing them.
+    Kept(Vec<u32>, Option<Vec<u32>>),
 }
 
 impl Learnt {
     /// Goes through a column and asks `ordinals` for all that it refers to. None for one that can't be learnt.
     pub(crate) fn new(
         column: &Planned<'_, '_>,
-        rows_max: usize,
-        ordinals: &mut Ordinals<'_>,
+        rows_max: u32,
+        ordinals: &mut dyn Entities,
     ) -> Result<Option<Self>, Error> {
         match column.kind {
             PlannedKind::Registered(entry) => {
@@ -32,17 +43,18 @@ impl Learnt {
                 let ops = entry.ops();
                 let schema = |encoding| ComponentSchema::new(entry.name(), entry.version(), false, encoding);
                 if ops.linked {
-                    let (encoding, data) = ops.column.capture(&column.sources, ordinals).map_err(wrap)?;
-                    return Ok(Self::linked(schema(encoding), data));
+                    let natural = are_natural(&*ops.column, &column.sources, rows_max, ordinals);
+                    let links = if natural { Links::Natural } else { Links::Ranked };
+                    let encoding = Encoding::Reference { linked: true };
+                    return Ok(Some(Self { links, ..Self::known(schema(encoding)) }));
                 }
                 if let Some(encoding) = ops.column.encoding() {
                     return Ok(Some(Self::known(schema(encoding))));
                 }
                 let options = Options::default();
                 let mut learner = Learner::new(&options);
-                for source in parts_of(&column.sources, rows_max) {
-                    let source = std::slice::from_ref(&source);
-                    ops.column.learn(source, ordinals, &mut learner).map_err(wrap)?;
+                for sources in Slices::new(&column.sources).by(rows_max as usize) {
+                    ops.column.learn(&sources, ordinals, &mut learner).map_err(wrap)?;
                 }
                 let shape = learner.finish().map_err(wrap)?;
                 if shape.shape() == Learned::default().shape() {
@@ -55,7 +67,9 @@ impl Learnt {
             PlannedKind::Kept(schema) => {
                 if let Encoding::Reference { linked: true } = schema.encoding {
                     let data = kept::join(schema, &column.rows, ordinals);
-                    return Ok(Self::linked(schema.clone(), data));
+                    let ColumnData::References { targets, ranks } = data else { return Ok(None) };
+                    let links = Links::Kept(targets.into_owned(), ranks.map(Cow::into_owned));
+                    return Ok(Some(Self { links, ..Self::known(schema.clone()) }));
                 }
                 kept::mention(&column.rows, ordinals);
                 Ok(Some(Self::known(schema.clone())))
@@ -65,22 +79,8 @@ impl Learnt {
     }
 
     fn known(schema: ComponentSchema) -> Self {
-        Self { schema, shape: Learned::default(), links: None }
+        Self { schema, shape: Learned::default(), links: Links::None }
     }
-
-    fn linked(schema: ComponentSchema, data: ColumnData<'static>) -> Option<Self> {
-        let ColumnData::References { targets, ranks } = data else { return None };
-        let links = (targets.into_owned(), ranks.map(Cow::into_owned));
-        Some(Self { links: Some(links), ..Self::known(schema) })
-    }
-}
-
-/// All rows, in sources of at most `rows_max`.
-fn parts_of<'s>(sources: &'s [Source<'s>], rows_max: usize) -> impl Iterator<Item = Source<'s>> {
-    sources.iter().flat_map(move |source| {
-        let len = source.len();
-        (0..len).step_by(rows_max).map(move |from| source.part(from..len.min(from + rows_max)))
-    })
 }
 
 /// How far a column has been handed out.
@@ -88,16 +88,22 @@ pub(crate) struct Cursor<'c, 'p, 'r> {
     column: &'c Planned<'p, 'r>,
     learnt: &'c Learnt,
     batches: Batches<'c>,
+    sources: Slices<'c, Source<'p>>,
     row: usize,
-    /// The source of the next row, and how much of it is taken.
-    source: usize,
-    taken: usize,
+    ranks: Option<Ranks<'c, 'p>>,
 }
 
 impl<'c, 'p, 'r> Cursor<'c, 'p, 'r> {
-    pub(crate) fn new(column: &'c Planned<'p, 'r>, learnt: &'c Learnt) -> Self {
+    /// Starts before the first row; `whole` is how many entities all parts have together, and each at most.
+    pub(crate) fn new(column: &'c Planned<'p, 'r>, learnt: &'c Learnt, whole: (u32, u32)) -> Self {
         let batches = Batches::new(&learnt.shape, &Options::default());
-        Self { column, learnt, batches, row: 0, source: 0, taken: 0 }
+        let ranks = match (&learnt.links, &column.kind) {
+            (Links::Ranked, PlannedKind::Registered(entry)) => {
+                Some(Ranks::new(&*entry.ops().column, column, whole))
+            }
+            _ => None,
+        };
+        Self { column, learnt, batches, sources: Slices::new(&column.sources), row: 0, ranks }
     }
 
     /// Whether it is one value that belongs to no entity.
@@ -106,48 +112,39 @@ impl<'c, 'p, 'r> Cursor<'c, 'p, 'r> {
     }
 
     /// The next rows.
-    pub(crate) fn take(&mut self, rows: usize, ordinals: &mut Ordinals<'_>) -> Result<Column<'c>, Error> {
+    pub(crate) fn take(&mut self, rows: u32, ordinals: &mut dyn Entities) -> Result<Column<'c>, Error> {
         let schema = self.learnt.schema.clone();
-        let own = self.row..self.row + rows;
+        let own = self.row..self.row + rows as usize;
         self.row = own.end;
-        if let Some((targets, ranks)) = &self.learnt.links {
-            let targets = Cow::Borrowed(targets.get(own.clone()).unwrap_or_default());
-            let ranks = ranks.as_ref().map(|ranks| Cow::Borrowed(ranks.get(own).unwrap_or_default()));
-            return Ok(Column { schema, data: ColumnData::References { targets, ranks } });
-        }
-        match self.column.kind {
-            PlannedKind::Registered(entry) => {
-                let sources = self.take_sources(rows);
-                let data = entry
-                    .ops()
-                    .column
-                    .capture_batch(&sources, ordinals, &mut self.batches)
-                    .map_err(|source| Error::Value { component: entry.name().to_owned(), source })?;
-                Ok(Column { schema, data })
+        let data = match (&self.column.kind, &self.learnt.links) {
+            (_, Links::Kept(targets, ranks)) => ColumnData::References {
+                targets: Cow::Borrowed(targets.get(own.clone()).unwrap_or_default()),
+                ranks: ranks.as_ref().map(|ranks| Cow::Borrowed(ranks.get(own).unwrap_or_default())),
+            },
+            (PlannedKind::Registered(entry), Links::None) => {
+                let sources = self.sources.take(own.len());
+                let data = entry.ops().column.capture_batch(&sources, ordinals, &mut self.batches);
+                data.map_err(|source| Error::Value { component: entry.name().to_owned(), source })?
             }
-            PlannedKind::Kept(_) => {
-                let data = kept::join(&schema, self.column.rows.get(own).unwrap_or_default(), ordinals);
-                Ok(Column { schema, data })
+            (PlannedKind::Registered(entry), _) => {
+                let targets = targets(&*entry.ops().column, &self.sources.take(own.len()), ordinals);
+                let ranks = self.ranks.as_mut().map(|ranks| Cow::Owned(ranks.take(own, ordinals)));
+                ColumnData::References { targets: Cow::Owned(targets), ranks }
             }
-            PlannedKind::Source(source) => {
-                builtin::source_column(source).ok_or(Error::NotSupported { what: "sources of ids" })
+            (PlannedKind::Kept(_), _) => {
+                kept::join(&schema, self.column.rows.get(own).unwrap_or_default(), ordinals)
             }
-        }
+            (PlannedKind::Source(source), _) => {
+                let column = builtin::source_column(*source);
+                return column.ok_or(Error::NotSupported { what: "sources of ids" });
+            }
+        };
+        Ok(Column { schema, data })
     }
+}
 
-    fn take_sources(&mut self, rows: usize) -> Vec<Source<'c>> {
-        let column: &'c Planned<'p, 'r> = self.column;
-        let mut left = rows;
-        let mut taken = Vec::new();
-        while let Some(source) = column.sources.get(self.source).filter(|_| left > 0) {
-            let to = source.len().min(self.taken + left);
-            taken.push(source.part(self.taken..to));
-            left -= to - self.taken;
-            self.taken = to;
-            if to == source.len() {
-                (self.source, self.taken) = (self.source + 1, 0);
-            }
-        }
-        taken
-    }
+fn targets(column: &dyn AnyColumn, sources: &[Source<'_>], ordinals: &mut dyn Entities) -> Vec<u32> {
+    let mut targets = Vec::new();
+    column.links(sources, &mut |target, _| targets.push(ordinals.ordinal(target.to_bits().get())));
+    targets
 }

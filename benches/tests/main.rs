@@ -1,0 +1,4 @@
+//! What only a counting allocator can say: a binary of its own, as every thread of a process counts.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it measured")]
+
+mod streamed;
