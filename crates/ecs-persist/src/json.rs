@@ -2,11 +2,16 @@
 
 mod column;
 mod guess;
+mod id;
+mod key;
+mod members;
 mod meta;
+mod plain;
 mod problem;
 mod put;
 mod read;
 mod scalar;
+mod straight;
 mod take;
 mod text;
 mod time;
@@ -23,10 +28,10 @@ use serde::de::IgnoredAny;
 
 pub use self::problem::JsonProblem;
 use self::{
+    members::{Members, check_keys, find, members, need},
     read::World,
-    take::members,
     text::{Cursor, Fault},
-    types::{check_keys, find, take_string},
+    types::{take_string, take_u32},
     write::{Text, put_world},
 };
 use crate::{
@@ -77,8 +82,8 @@ impl WorldFormat for Json {
         // Only where it comes first, as it does in every file that a program wrote.
         let text = std::str::from_utf8(first_bytes)
             .or_else(|error| std::str::from_utf8(first_bytes.get(..error.valid_up_to()).unwrap_or_default()));
-        let mut cursor = Cursor::new(text.ok()?);
-        let first = cursor.open(b'{').then(|| cursor.key().ok().flatten()).flatten()?;
+        let mut cursor = Cursor::new(text.ok()?, false);
+        let first = cursor.open(b'{').then(|| cursor.key(true).ok().flatten()).flatten()?;
         if first.1 == "version" { cursor.number()?.parse().ok() } else { None }
     }
 
@@ -145,6 +150,10 @@ impl WorldFormat for Json {
                 return Err(Fault { at: before.len(), path: Vec::new(), problem }.into_error(before));
             }
         };
+        if let Some(doc) = straight::load(text, options) {
+            doc.check()?;
+            return Ok(doc);
+        }
         if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
             return Err(Error::Json {
                 path: "$".to_owned(),
@@ -161,7 +170,7 @@ impl WorldFormat for Json {
 
 fn load(text: &str, options: &ReadOptions<'_>) -> Result<WorldDoc<'static>, Error> {
     let wrap = |fault: Box<Fault>| fault.into_error(text);
-    let root = Cursor::new(text);
+    let root = Cursor::new(text, true);
     let mut found = members(&mut root.clone(), "an object").map_err(wrap)?;
     check_version(root, &found, text)?;
     let mut start = root;
@@ -195,10 +204,10 @@ fn no_world(asked: Option<&str>, names: &[String]) -> Error {
     Error::NoWorld { world, found: format!("{names:?}") }
 }
 
-fn check_version(root: Cursor<'_>, found: &take::Members<'_>, text: &str) -> Result<(), Error> {
+fn check_version(root: Cursor<'_>, found: &Members<'_>, text: &str) -> Result<(), Error> {
     let wrap = |fault: Box<Fault>| fault.into_error(text);
-    let at = types::need(root, found, "version").map_err(wrap)?;
-    let version = types::take_u32(at, "a version").map_err(wrap)?;
+    let at = need(root, found, "version").map_err(wrap)?;
+    let version = take_u32(at, "a version").map_err(wrap)?;
     match version {
         VERSION => Ok(()),
         0 => Err(at
@@ -216,7 +225,7 @@ fn worlds_of(mut cursor: Cursor<'_>) -> text::Result<Vec<(String, Cursor<'_>)>> 
         return cursor.unexpected("an array of worlds");
     }
     let mut list = Vec::new();
-    while cursor.element() {
+    while cursor.element(list.is_empty())? {
         let start = cursor;
         let found = members(&mut cursor, "a world")?;
         let name = match find(start, &found, "world") {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::json_values::{Everything, everything};
 use crate::support::{Id, Name, Pos, column, decode, encode, links, plain, rows, small_world};
 
-fn to_json(doc: &WorldDoc<'_>, options: &WriteOptions) -> String {
+pub(crate) fn to_json(doc: &WorldDoc<'_>, options: &WriteOptions) -> String {
     let mut out = Vec::new();
     Json.save(&[doc], &mut out, options).unwrap();
     String::from_utf8(out).unwrap()
@@ -136,6 +136,8 @@ fn maps_that_are_keyed_by_entities_come_back() {
     let map = |keys: &[u64]| keys.iter().map(|&key| (IdKey(Id(key)), key)).collect::<BTreeMap<_, _>>();
     let mut doc = only_plain(&[0_u8; 9]);
     doc.columns.push(column("d", true, refs(&[map(&[8, 3, 5])])));
+    check(&doc);
+    doc.foreign_ids = Some((0..9).rev().collect());
     check(&doc);
 }
 
@@ -449,6 +451,8 @@ fn random_worlds_come_back() {
         ];
         if entities > 0 && random(3) == 0 {
             doc.foreign_ids = Some((0..entities).map(|_| u128::from(random(12))).collect());
+        } else if entities > 0 && random(2) == 0 {
+            doc.foreign_ids = Some((0..entities).map(|at| u128::from(at) ^ u128::MAX).collect());
         }
         eprintln!("seed {seed}");
         check(&doc);

@@ -6,15 +6,18 @@ use keepstone_value::{Decoder, Options};
 use serde::de::IgnoredAny;
 
 use crate::{
-    doc::{Column, ColumnData},
+    doc::{Column, ColumnData, NONE},
     json::{
         JsonProblem,
         guess::Guess,
+        id::{Ordinals, reference},
+        members::{check_keys, members, need},
+        plain::Plain,
         read::{Spec, World},
-        scalar::take_plain,
-        take::{Ordinals, Take, members, reference},
+        take::Take,
         text::{Cursor, Fault, Result, fault, take_hex},
-        types::{check_keys, need, take_u32},
+        tree::Tree,
+        types::take_u32,
     },
     lengths::Lengths,
     schema::{ComponentSchema, Encoding},
@@ -36,58 +39,15 @@ impl<'t> World<'t, '_> {
         let Some((encoding, tree)) = spec.encoding else {
             return self.guessed(name, spec.version, spec.resource, places);
         };
-        let (mut data, mut lens) = (Vec::new(), Vec::new());
-        let (mut targets, mut ranks) = (Vec::new(), Vec::new());
-        let mut take = tree.as_ref().map(|tree| {
-            let (out, targets) = (Vec::new(), Vec::new());
-            Take { tree, cursor: root, out, targets, ordinals, depth: 0 }
-        });
+        let mut filling = Filling::new(encoding, tree);
         for (row, &(at, _)) in places.iter().enumerate() {
-            let before = data.len();
-            let mut cursor = root.go(at);
-            let read = match (&encoding, &mut take) {
-                (Encoding::Plain(layout), _) => take_plain(&mut cursor, layout, &mut data),
-                (Encoding::Rows { .. }, Some(take)) => {
-                    take.cursor = cursor;
-                    take.out = std::mem::take(&mut data);
-                    let read = take.value(&take.tree.root);
-                    data = std::mem::take(&mut take.out);
-                    read
-                }
-                (Encoding::Reference { linked }, _) => {
-                    link(&mut cursor, *linked, ordinals, &mut targets, &mut ranks)
-                }
-                _ => opaque(&mut cursor, &mut data),
-            };
-            let len = data.len().saturating_sub(before);
-            let done = read.and_then(|()| self.charge(at, len as u64 + 4));
-            done.map_err(|fault| (row, fault))?;
-            lens.push(row_len(at, len).map_err(|fault| (row, fault))?);
+            let len = filling.take(&mut root.go(at), ordinals);
+            len.and_then(|len| self.charge(at, len + 4)).map_err(|fault| (row, fault))?;
         }
-        if let Some(take) = take {
-            targets = take.targets;
-        }
-        let data = match &encoding {
-            Encoding::Plain(layout) if layout.size() == 0 => ColumnData::Plain(Vec::new()),
-            Encoding::Plain(_) => ColumnData::Plain(vec![Cow::Owned(data)]),
-            Encoding::Rows { shape, human_readable } => {
-                check_rows(shape, *human_readable, &data, &targets, &lens).map_err(|(row, error)| {
-                    let at = places.get(row).map_or(0, |(at, _)| *at);
-                    (row, Box::new(Fault { at, path: Vec::new(), problem: JsonProblem::Value(error) }))
-                })?;
-                let (data, targets) = (Cow::Owned(data), Cow::Owned(targets));
-                ColumnData::Rows { data, lengths: Lengths::each(lens), targets }
-            }
-            Encoding::Reference { .. } => ColumnData::References {
-                ranks: (!ranks.is_empty()).then_some(Cow::Owned(ranks)),
-                targets: Cow::Owned(targets),
-            },
-            Encoding::Opaque { .. } => {
-                ColumnData::Opaque { data: Cow::Owned(data), lengths: Lengths::each(lens) }
-            }
-        };
-        let schema = ComponentSchema::new(name, spec.version, spec.resource, encoding);
-        Ok(Column { schema, data })
+        filling.finish(name, spec.version, spec.resource).map_err(|(row, error)| {
+            let at = places.get(row).map_or(0, |(at, _)| *at);
+            (row, Box::new(Fault { at, path: Vec::new(), problem: JsonProblem::Value(error) }))
+        })
     }
 
     fn guessed(
@@ -116,6 +76,91 @@ impl<'t> World<'t, '_> {
             targets: Cow::Owned(rows.targets),
         };
         Ok(Column { schema: ComponentSchema::new(name, version, resource, encoding), data })
+    }
+}
+
+/// A column while its values are read.
+pub(super) struct Filling {
+    encoding: Encoding,
+    how: How,
+    data: Vec<u8>,
+    lens: Vec<u32>,
+    targets: Vec<u32>,
+    ranks: Vec<u32>,
+}
+
+enum How {
+    Plain(Plain),
+    Rows(Tree),
+    Reference { linked: bool },
+    Opaque,
+}
+
+impl Filling {
+    pub(super) fn new(encoding: Encoding, tree: Option<Tree>) -> Self {
+        let how = match (&encoding, tree) {
+            (Encoding::Plain(layout), _) => How::Plain(Plain::of(layout)),
+            (Encoding::Rows { .. }, Some(tree)) => How::Rows(tree),
+            (Encoding::Reference { linked }, _) => How::Reference { linked: *linked },
+            _ => How::Opaque,
+        };
+        let (data, lens, targets, ranks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { encoding, how, data, lens, targets, ranks }
+    }
+
+    /// Reads the next value; how many bytes its row has.
+    pub(super) fn take(&mut self, cursor: &mut Cursor<'_>, ordinals: &Ordinals) -> Result<u64> {
+        let (at, before) = (cursor.at, self.data.len());
+        match &self.how {
+            How::Plain(plain) => {
+                plain.take(cursor, &mut self.data)?;
+                return Ok((self.data.len() - before) as u64);
+            }
+            How::Reference { linked } => {
+                link(cursor, *linked, ordinals, &mut self.targets, &mut self.ranks)?;
+                return Ok(0);
+            }
+            How::Rows(tree) => {
+                let (out, targets) = (std::mem::take(&mut self.data), std::mem::take(&mut self.targets));
+                let mut take = Take { tree, cursor: *cursor, out, targets, ordinals, depth: 0 };
+                take.value(&tree.root)?;
+                (*cursor, self.data, self.targets) = (take.cursor, take.out, take.targets);
+            }
+            How::Opaque => opaque(cursor, &mut self.data)?,
+        }
+        let len = self.data.len().saturating_sub(before);
+        self.lens.push(row_len(at, len)?);
+        Ok(len as u64)
+    }
+
+    /// Puts ordinals where references are places in a list; false if one leads nowhere.
+    pub(super) fn resolve(&mut self, ordinal: impl Fn(u32) -> Option<u32>) -> bool {
+        let mut references = self.targets.iter_mut().filter(|target| **target != NONE);
+        references.all(|target| ordinal(*target).map(|found| *target = found).is_some())
+    }
+
+    /// Makes the column. What is wrong comes with its row.
+    pub(super) fn finish(
+        self,
+        name: &str,
+        version: u32,
+        resource: bool,
+    ) -> Result<Column<'static>, (usize, keepstone_value::Error)> {
+        let (data, targets, lens) = (Cow::Owned(self.data), Cow::Owned(self.targets), self.lens);
+        let data = match &self.encoding {
+            Encoding::Plain(layout) if layout.size() == 0 => ColumnData::Plain(Vec::new()),
+            Encoding::Plain(_) => ColumnData::Plain(vec![data]),
+            Encoding::Rows { shape, human_readable } => {
+                check_rows(shape, *human_readable, &data, &targets, &lens)?;
+                ColumnData::Rows { data, lengths: Lengths::each(lens), targets }
+            }
+            Encoding::Reference { .. } => {
+                let ranks = (!self.ranks.is_empty()).then_some(Cow::Owned(self.ranks));
+                ColumnData::References { ranks, targets }
+            }
+            Encoding::Opaque { .. } => ColumnData::Opaque { data, lengths: Lengths::each(lens) },
+        };
+        Ok(Column { schema: ComponentSchema::new(name, version, resource, self.encoding), data })
     }
 }
 

@@ -1,12 +1,12 @@
-//! What the application says about a world.
+//! What is said about a world as a whole.
 
 use crate::{
     json::{
         column::opaque,
-        take::{Members, members},
+        members::{Members, check_keys, find, members},
         text::{Cursor, Result},
         time,
-        types::{check_keys, find, take_string, take_u32},
+        types::{take_string, take_u32},
     },
     meta::WorldMeta,
 };
@@ -50,4 +50,13 @@ pub(super) fn take_meta(root: Cursor<'_>, found: &Members<'_>) -> Result<WorldMe
         }
     }
     Ok(meta)
+}
+
+/// How many entities the file says it has, and where.
+pub(super) fn entity_count<'t>(root: Cursor<'t>, found: &Members<'t>) -> Result<Option<(Cursor<'t>, u64)>> {
+    let Some(start) = find(root, found, "entity_count") else { return Ok(None) };
+    match start.clone().number().and_then(|number| number.parse().ok()) {
+        Some(said) => Ok(Some((start, said))),
+        None => start.unexpected("a number of entities"),
+    }
 }

@@ -1,15 +1,14 @@
-//! Values of rows and of plain columns as JSON.
+//! Values of rows as JSON, and what those of plain columns are made of.
 
-use keepstone_format::{
-    plain::{OwnedLayout, Primitive},
-    wire::Input,
-};
+use keepstone_format::wire::Input;
+use serde::Serialize;
 
 use crate::{
     check::invalid,
     doc::NONE,
     error::Error,
     json::{
+        key::escaped,
         text::{put_hex, put_string},
         tree::{
             Alt, BOOL, BYTES, Body, CHAR, ENTITY, F32, F64, Field, Payload, Pos, STR, Tree, UNIT, Variant,
@@ -32,7 +31,7 @@ impl Ids<'_> {
     pub(super) fn put(&self, out: &mut Vec<u8>, ordinal: u32) {
         match self {
             _ if ordinal == NONE => put_string(out, "none"),
-            Self::Ordinals => out.extend_from_slice(ordinal.to_string().as_bytes()),
+            Self::Ordinals => put_integer(out, false, ordinal.into()),
             Self::Foreign(ids) => {
                 let id = ids.get(ordinal as usize).copied().unwrap_or_default();
                 put_hex(out, &id.to_be_bytes());
@@ -56,6 +55,10 @@ impl Style {
 
     pub(super) fn key(self, out: &mut Vec<u8>, key: &str) {
         put_string(out, key);
+        self.colon(out);
+    }
+
+    pub(super) fn colon(self, out: &mut Vec<u8>) {
         out.extend_from_slice(if self.pretty { b": " } else { b":" });
     }
 }
@@ -72,11 +75,6 @@ pub(super) struct Put<'a, 'i> {
 
 fn unseen() -> Error {
     invalid("value of a row", "another", "one of its shape")
-}
-
-/// Data must not look like what this format itself says.
-fn escaped(key: &str) -> String {
-    if key.starts_with('$') { format!("${key}") } else { key.to_owned() }
 }
 
 impl<'a> Put<'a, '_> {
@@ -222,7 +220,7 @@ impl<'a> Put<'a, '_> {
             }
             self.style.comma(self.out, first);
             first = false;
-            self.style.key(self.out, &escaped(&field.name));
+            field.key.put(self.out, self.style);
             self.value(&field.pos)?;
         }
         self.out.push(b'}');
@@ -235,12 +233,12 @@ impl<'a> Put<'a, '_> {
         let variant = variants.get(place).ok_or_else(unseen)?;
         let alone = variant.alone;
         if alone && matches!(variant.payload, Payload::Unit) {
-            put_string(self.out, &variant.name);
+            put_string(self.out, &variant.key.name);
             return Ok(());
         }
         self.out.push(b'{');
         if alone {
-            self.style.key(self.out, &escaped(&variant.name));
+            variant.key.put(self.out, self.style);
         } else {
             self.style.key(self.out, "$variant");
             self.out.extend_from_slice(place.to_string().as_bytes());
@@ -377,9 +375,18 @@ fn decimal(negative: bool, size: u128) -> String {
     if negative { format!("-{size}") } else { size.to_string() }
 }
 
-fn put_integer(out: &mut Vec<u8>, negative: bool, size: u128) {
-    let text = decimal(negative, size);
-    if size > SAFE_MAX { put_string(out, &text) } else { out.extend_from_slice(text.as_bytes()) }
+pub(super) fn put_integer(out: &mut Vec<u8>, negative: bool, size: u128) {
+    if size > SAFE_MAX {
+        return put_string(out, &decimal(negative, size));
+    }
+    let size = i64::try_from(size).unwrap_or_default();
+    put_json(out, &if negative { -size } else { size });
+}
+
+/// Appends a number as serde_json writes it.
+fn put_json(out: &mut Vec<u8>, number: &impl Serialize) {
+    // Numbers have no rule to break, and memory takes every byte.
+    serde_json::to_writer(out, number).unwrap_or_default();
 }
 
 /// The text of a float that is no number: with its bits, if they are not the usual ones.
@@ -392,7 +399,27 @@ fn put_special(out: &mut Vec<u8>, infinite: bool, negative: bool, usual: bool, b
     }
 }
 
-fn put_f32(out: &mut Vec<u8>, value: f32) {
+/// Whether a value with so many binary digits behind the point has one decimal digit more than the text that ends here: it
+/// stands halfway between two texts.
+fn halfway(text: &[u8], fraction_bits: u64) -> bool {
+    let point = usize::try_from(fraction_bits).ok().and_then(|digits| text.len().checked_sub(digits));
+    // Elsewhere may be the point of another number: then the slower way is taken for nothing.
+    point.and_then(|at| text.get(at)) == Some(&b'.')
+}
+
+pub(super) fn put_f32(out: &mut Vec<u8>, value: f32) {
+    let size = value.abs();
+    if size == 0.0 || (1e-4..16_777_216.0).contains(&size) {
+        // Here serde_json writes what `Debug` would, in a fraction of the time: the nearest of the shortest texts, but for values
+        // that have two.
+        let start = out.len();
+        put_json(out, &value);
+        let (exponent, mantissa) = (size.to_bits() >> 23, size.to_bits() | 1 << 23);
+        if !halfway(out, 150_u32.saturating_sub(exponent + mantissa.trailing_zeros()).into()) {
+            return;
+        }
+        out.truncate(start);
+    }
     if value.is_finite() {
         return out.extend_from_slice(format!("{value:?}").as_bytes());
     }
@@ -400,67 +427,20 @@ fn put_f32(out: &mut Vec<u8>, value: f32) {
     put_special(out, value.is_infinite(), value.is_sign_negative(), usual, value.to_bits().into());
 }
 
-fn put_f64(out: &mut Vec<u8>, value: f64) {
+pub(super) fn put_f64(out: &mut Vec<u8>, value: f64) {
+    let size = value.abs();
+    if size == 0.0 || (1e-4..9_007_199_254_740_992.0).contains(&size) {
+        let start = out.len();
+        put_json(out, &value);
+        let (exponent, mantissa) = (size.to_bits() >> 52, size.to_bits() | 1 << 52);
+        if !halfway(out, 1075_u64.saturating_sub(exponent + u64::from(mantissa.trailing_zeros()))) {
+            return;
+        }
+        out.truncate(start);
+    }
     if value.is_finite() {
         return out.extend_from_slice(format!("{value:?}").as_bytes());
     }
     let usual = value.to_bits() == super::NAN_64;
     put_special(out, value.is_infinite(), value.is_sign_negative(), usual, value.to_bits());
-}
-
-/// Writes a plain value.
-pub(super) fn put_plain(
-    out: &mut Vec<u8>,
-    layout: &OwnedLayout,
-    input: &mut Input<'_>,
-    style: Style,
-) -> Result<(), Error> {
-    match layout {
-        OwnedLayout::Primitive(primitive) => put_primitive(out, *primitive, input),
-        OwnedLayout::Array(element, count) => {
-            out.push(b'[');
-            for index in 0..*count {
-                style.comma(out, index == 0);
-                put_plain(out, element, input, style)?;
-            }
-            out.push(b']');
-            Ok(())
-        }
-        OwnedLayout::Struct(fields) => {
-            out.push(b'{');
-            for (index, (name, field)) in fields.iter().enumerate() {
-                style.comma(out, index == 0);
-                style.key(out, &escaped(name));
-                put_plain(out, field, input, style)?;
-            }
-            out.push(b'}');
-            Ok(())
-        }
-    }
-}
-
-fn put_primitive(out: &mut Vec<u8>, primitive: Primitive, input: &mut Input<'_>) -> Result<(), Error> {
-    let signed = |value: i128| (value < 0, value.unsigned_abs());
-    let (negative, size) = match primitive {
-        Primitive::U8 => (false, input.u8()?.into()),
-        Primitive::U16 => (false, input.u16()?.into()),
-        Primitive::U32 => (false, input.u32()?.into()),
-        Primitive::U64 => (false, input.u64()?.into()),
-        Primitive::U128 => (false, input.u128()?),
-        Primitive::I8 => signed(input.u8()?.cast_signed().into()),
-        Primitive::I16 => signed(input.u16()?.cast_signed().into()),
-        Primitive::I32 => signed(input.u32()?.cast_signed().into()),
-        Primitive::I64 => signed(input.u64()?.cast_signed().into()),
-        Primitive::I128 => signed(input.u128()?.cast_signed()),
-        Primitive::F32 => {
-            put_f32(out, f32::from_bits(input.u32()?));
-            return Ok(());
-        }
-        Primitive::F64 => {
-            put_f64(out, f64::from_bits(input.u64()?));
-            return Ok(());
-        }
-    };
-    put_integer(out, negative, size);
-    Ok(())
 }

@@ -11,18 +11,19 @@ use crate::{
     doc::{Table, WorldDoc},
     json::{
         JsonProblem,
-        meta::take_meta,
-        take::{Id, Members, Ordinals, id, members},
+        id::{Id, Ordinals, id},
+        members::{Members, check_keys, find, members, need},
+        meta::{entity_count, take_meta},
         text::{Cursor, Result, Within, fault, member},
         tree::Tree,
-        types::{check_keys, find, need, take_layout, take_shape, take_string, take_u32},
+        types::{take_layout, take_shape, take_string, take_u32},
     },
     schema::{ComponentSchema, Encoding, Schema},
 };
 
 /// What an entity and a value take in memory until columns are made of them.
-const ENTITY_COST: u64 = 160;
-const VALUE_COST: u64 = 48;
+pub(super) const ENTITY_COST: u64 = 160;
+pub(super) const VALUE_COST: u64 = 48;
 
 /// Sections of a container can be told apart for so many.
 const COMPONENTS_MAX: u64 = 16_383;
@@ -53,9 +54,9 @@ pub(super) struct World<'t, 's> {
     schema: Option<&'s Schema>,
     /// Whether the schema may lack components.
     guess: bool,
-    limits: Limits,
+    pub(super) limits: Limits,
     charged: u64,
-    specs: BTreeMap<String, Spec>,
+    pub(super) specs: BTreeMap<String, Spec>,
     /// Whether the file lists its components.
     listed: bool,
     /// Names by the ids that the shape with `component_types` gives them.
@@ -92,6 +93,19 @@ impl<'t, 's> World<'t, 's> {
 
     /// Reads the world whose object has these members.
     pub(super) fn read(mut self, found: &Members<'t>) -> Result<WorldDoc<'static>> {
+        let (doc, resources) = self.head(found)?;
+        let root = self.cursor;
+        let entities = need(root, found, "entities")?;
+        let scan = self.scan(entities).within(|| ".entities".to_owned())?;
+        let count = scan.ids.len() as u64;
+        match entity_count(root, found)? {
+            Some((start, said)) if said != count => start.problem(JsonProblem::Count { said, found: count }),
+            _ => self.build(doc, &scan, &resources),
+        }
+    }
+
+    /// Reads what is not about entities, and takes the resources apart.
+    pub(super) fn head(&mut self, found: &Members<'t>) -> Result<(WorldDoc<'static>, Members<'t>)> {
         check_keys(found, &KEYS)?;
         let root = self.cursor;
         let mut doc = WorldDoc { meta: take_meta(root, found)?, ..WorldDoc::default() };
@@ -110,17 +124,7 @@ impl<'t, 's> World<'t, 's> {
         for (name, at, _) in &resources {
             self.know(name, *at, true).within(|| ".resources".to_owned())?;
         }
-        let entities = need(root, found, "entities")?;
-        let scan = self.scan(entities).within(|| ".entities".to_owned())?;
-        if let Some(mut count) = find(root, found, "entity_count") {
-            let (start, found) = (count, scan.ids.len() as u64);
-            match count.number().and_then(|number| number.parse().ok()) {
-                Some(said) if said == found => {}
-                Some(said) => return start.problem(JsonProblem::Count { said, found }),
-                None => return start.unexpected("a number of entities"),
-            }
-        }
-        self.build(doc, &scan, &resources)
+        Ok((doc, resources))
     }
 
     fn take_types(&mut self, mut cursor: Cursor<'t>) -> Result<()> {
@@ -128,7 +132,7 @@ impl<'t, 's> World<'t, 's> {
             return cursor.unexpected("an array");
         }
         let mut index = 0;
-        while cursor.element() {
+        while cursor.element(index == 0)? {
             self.listed = true;
             self.take_type(&mut cursor).within(|| format!("[{index}]"))?;
             index += 1;
@@ -183,7 +187,7 @@ impl<'t, 's> World<'t, 's> {
     }
 
     /// Finds out what a component is when its first value is met.
-    fn know(&mut self, name: &str, at: usize, resource: bool) -> Result<()> {
+    pub(super) fn know(&mut self, name: &str, at: usize, resource: bool) -> Result<()> {
         let given = self
             .schema
             .and_then(|schema| schema.components().iter().find(|component| component.name == name));
@@ -230,7 +234,7 @@ impl<'t, 's> World<'t, 's> {
         if !cursor.open(b'[') {
             return cursor.unexpected("an array of entities");
         }
-        while cursor.element() {
+        while cursor.element(scan.ids.is_empty())? {
             let index = scan.ids.len();
             if index as u64 >= self.limits.rows_max.into() {
                 let (what, allowed) = ("entities", u64::from(self.limits.rows_max));
@@ -299,7 +303,7 @@ impl<'t, 's> World<'t, 's> {
         values: &mut Vec<(u32, usize)>,
     ) -> Result<()> {
         cursor.open(b'[');
-        while cursor.element() {
+        while cursor.element(values.is_empty())? {
             let start = cursor;
             let found = members(&mut cursor, "a component")?;
             check_keys(&found, &["type_id", "type_name", "name", "data"])?;
@@ -360,7 +364,7 @@ impl<'t, 's> World<'t, 's> {
         let place = |name: &String| names.binary_search(&name).ok().and_then(|at| u16::try_from(at).ok());
         let numbers: Vec<u16> = scan.names.iter().filter_map(place).collect();
         let (tables, order) = arrange(scan, &numbers);
-        let mut ordinals = Ordinals::with_capacity(order.len());
+        let mut ordinals = HashMap::with_capacity(order.len());
         for (ordinal, &entity) in (0..).zip(&order) {
             if let Some(Some(id)) = scan.ids.get(entity)
                 && ordinals.insert(*id, ordinal).is_some()
@@ -371,6 +375,7 @@ impl<'t, 's> World<'t, 's> {
                     .within(|| format!(".entities[{entity}]"));
             }
         }
+        let ordinals = Ordinals::Listed(ordinals);
         doc.tables = tables;
         doc.foreign_ids = foreign_ids(scan, &order)?;
         let mut places: Vec<Vec<(usize, Option<usize>)>> = vec![Vec::new(); specs.len()];

@@ -1,16 +1,11 @@
-//! JSON as numbers, and as plain values, which are made of them.
+//! JSON as numbers.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::borrow::Cow;
 
-use keepstone_format::{
-    plain::{OwnedLayout, Primitive},
-    wire::{put_varint, put_varint_u128},
-};
+use keepstone_format::wire::{put_varint, put_varint_u128};
 
 use crate::json::{
-    JsonProblem,
-    take::{members, unescape},
-    text::{Cursor, Result, Within, fault, member},
+    text::{Cursor, Result},
     tree::{BYTES, CHAR, F32, F64, PRIMS, class},
 };
 
@@ -38,10 +33,11 @@ pub(super) fn number_or_text<'t>(cursor: &mut Cursor<'t>) -> Result<Option<Cow<'
 
 /// An integer that fits, as the bits of 128.
 pub(super) fn integer(text: &str, prim: u8) -> Option<u128> {
-    if !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
+    if text.starts_with('+') {
         return None;
     }
-    let signed = || text.parse::<i128>().ok();
+    // Most are short, and 128 bits take their time.
+    let signed = || text.parse::<i64>().map(i128::from).or_else(|_| text.parse::<i128>()).ok();
     let bits = match prim {
         1 => text.parse::<u8>().ok()?.into(),
         2 => text.parse::<u16>().ok()?.into(),
@@ -71,7 +67,11 @@ fn nan_bits(text: &str) -> Option<u64> {
 }
 
 fn is_number(text: &str) -> bool {
-    text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) && !text.contains("inf")
+    match text.as_bytes() {
+        [b'-', second, ..] => *second != b'i',
+        [first, ..] => first.is_ascii_digit(),
+        [] => false,
+    }
 }
 
 pub(super) fn f32_bits(text: &str) -> Option<u32> {
@@ -97,60 +97,6 @@ pub(super) fn f64_bits(text: &str) -> Option<u64> {
 pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
     put_varint(out, text.len() as u64);
     out.extend_from_slice(text.as_bytes());
-}
-
-/// Reads a plain value and appends its bytes.
-pub(super) fn take_plain(cursor: &mut Cursor<'_>, layout: &OwnedLayout, out: &mut Vec<u8>) -> Result<()> {
-    let start = *cursor;
-    match layout {
-        OwnedLayout::Primitive(primitive) => take_primitive(cursor, *primitive, out),
-        OwnedLayout::Array(element, count) => {
-            let wrong = || start.unexpected(format!("an array of {count}"));
-            if !cursor.open(b'[') {
-                return wrong();
-            }
-            for index in 0..*count {
-                if !cursor.element() {
-                    return wrong();
-                }
-                take_plain(cursor, element, out).within(|| format!("[{index}]"))?;
-            }
-            if cursor.element() { wrong() } else { Ok(()) }
-        }
-        OwnedLayout::Struct(fields) => {
-            let found = members(cursor, "an object")?;
-            let mut by_name = HashMap::with_capacity(found.len());
-            for (key, at, value) in &found {
-                by_name.insert(unescape(key, *at)?, *value);
-            }
-            for (name, field) in fields {
-                let Some(value) = by_name.remove(name.as_str()) else {
-                    return start.problem(JsonProblem::MissingKey { key: name.clone() });
-                };
-                take_plain(&mut start.go(value), field, out).within(|| member(name))?;
-            }
-            if let Some((key, at)) = by_name.into_iter().min_by_key(|(_, at)| *at) {
-                let known: Vec<&str> = fields.iter().map(|(field, _)| field.as_str()).take(20).collect();
-                let (key, known) = (key.to_owned(), known.join(", "));
-                return fault(at, JsonProblem::UnknownKey { key, known });
-            }
-            Ok(())
-        }
-    }
-}
-
-fn take_primitive(cursor: &mut Cursor<'_>, primitive: Primitive, out: &mut Vec<u8>) -> Result<()> {
-    let start = *cursor;
-    let prim = primitive.code();
-    let Some(text) = number_or_text(cursor)? else { return start.unexpected(expected(prim)) };
-    let bits = match primitive {
-        Primitive::F32 => f32_bits(&text).map(u128::from),
-        Primitive::F64 => f64_bits(&text).map(u128::from),
-        _ => integer(&text, prim),
-    };
-    let Some(bits) = bits else { return start.unexpected(expected(prim)) };
-    out.extend_from_slice(bits.to_le_bytes().get(..primitive.size()).unwrap_or_default());
-    Ok(())
 }
 
 /// Which class an alternative has to be chosen by, for guesses.

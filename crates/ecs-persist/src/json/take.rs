@@ -1,6 +1,6 @@
 //! JSON as values of rows and of plain columns.
 
-use std::{borrow::Cow, cmp::Ordering, collections::HashMap};
+use std::cmp::Ordering;
 
 use keepstone_format::wire::put_varint;
 
@@ -8,6 +8,9 @@ use crate::{
     doc::NONE,
     json::{
         JsonProblem,
+        id::{Ordinals, reference},
+        key::unescape,
+        members::{members, others, refuse},
         scalar::{expected, f32_bits, f64_bits, integer, number_or_text, prim_name, put_integer, put_text},
         text::{Cursor, Result, Within, fault, member, take_hex},
         tree::{Alt, BOOL, BYTES, Body, CHAR, ENTITY, F32, F64, Field, Payload, Pos, STR, Tree, Variant},
@@ -16,85 +19,6 @@ use crate::{
 
 /// Values nest at most 128 levels, and each takes at most two of these.
 const DEPTH_MAX: u32 = 260;
-
-/// What an entity is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Id {
-    Number(u64),
-    Foreign(u128),
-}
-
-impl std::fmt::Display for Id {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Number(id) => write!(f, "{id}"),
-            Self::Foreign(id) => write!(f, "\"{id:032x}\""),
-        }
-    }
-}
-
-/// The ordinals of the entities by what they are called.
-pub(super) type Ordinals = HashMap<Id, u32>;
-
-/// The members of an object: key, place of the key, place of the value.
-pub(super) type Members<'t> = Vec<(Cow<'t, str>, usize, usize)>;
-
-/// Takes an object apart, without going into its values.
-pub(super) fn members<'t>(cursor: &mut Cursor<'t>, expected: &str) -> Result<Members<'t>> {
-    if !cursor.open(b'{') {
-        return cursor.unexpected(expected);
-    }
-    let mut found: Members<'t> = Vec::new();
-    while let Some((at, key)) = cursor.key()? {
-        found.push((key, at, cursor.at));
-        cursor.skip();
-    }
-    let mut sorted: Vec<(&str, usize)> = found.iter().map(|(key, at, _)| (key.as_ref(), *at)).collect();
-    sorted.sort_unstable();
-    for pair in sorted.windows(2) {
-        if let [(first, _), (second, at)] = pair
-            && first == second
-        {
-            return fault(*at, JsonProblem::DuplicateKey { key: (*second).to_owned() });
-        }
-    }
-    Ok(found)
-}
-
-/// Reads an entity's id or a reference: a number or 32 hexadecimal digits, hyphens aside.
-pub(super) fn id(cursor: &mut Cursor<'_>) -> Result<Id> {
-    const EXPECTED: &str = "an id: a number, or a string of 32 hexadecimal digits";
-    let start = *cursor;
-    if let Some(number) = cursor.number() {
-        return match number.parse() {
-            Ok(number) => Ok(Id::Number(number)),
-            Err(_) => start.unexpected("an id from 0 to 2^64 - 1"),
-        };
-    }
-    let Some(text) = cursor.string()? else { return start.unexpected(EXPECTED) };
-    let digits: String = text.chars().filter(|&found| found != '-').take(33).collect();
-    let plain = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match u128::from_str_radix(&digits, 16) {
-        Ok(id) if plain => Ok(Id::Foreign(id)),
-        _ => start.unexpected(EXPECTED),
-    }
-}
-
-/// Reads a reference.
-pub(super) fn reference(cursor: &mut Cursor<'_>, ordinals: &Ordinals) -> Result<u32> {
-    let start = *cursor;
-    if let Some(text) = cursor.string()?
-        && text == "none"
-    {
-        return Ok(NONE);
-    }
-    *cursor = start;
-    let id = id(cursor)?;
-    match ordinals.get(&id) {
-        Some(ordinal) => Ok(*ordinal),
-        None => start.problem(JsonProblem::UnknownEntity { id: id.to_string() }),
-    }
-}
 
 /// Reads the value of one row and appends its bytes and references.
 pub(super) struct Take<'a, 't> {
@@ -132,7 +56,7 @@ impl<'a> Take<'a, '_> {
                 return start.unexpected(format!("an alternative below {}", several.len()));
             };
             put_varint(&mut self.out, number as u64);
-            let end = std::mem::replace(&mut self.cursor, start.go(inside));
+            let end = std::mem::replace(&mut self.cursor, Cursor { checked: true, ..start.go(inside) });
             self.alternative(alt).within(|| ".value".to_owned())?;
             self.cursor = end;
             return Ok(());
@@ -151,7 +75,7 @@ impl<'a> Take<'a, '_> {
     fn tagged(&mut self, key: &str) -> Result<Option<(usize, usize)>> {
         let start = self.cursor;
         let mut ahead = start;
-        if !ahead.open(b'{') || ahead.key()?.is_none_or(|(_, found)| found != key) {
+        if !ahead.open(b'{') || ahead.key(true)?.is_none_or(|(_, found)| found != key) {
             return Ok(None);
         }
         let found = members(&mut self.cursor, "an object")?;
@@ -192,12 +116,12 @@ impl<'a> Take<'a, '_> {
                     return self.value(inner);
                 }
                 let start = self.cursor;
-                let open = self.cursor.open(b'[') && self.cursor.element();
+                let open = self.cursor.open(b'[') && self.cursor.element(true)?;
                 if !open {
                     return start.unexpected("null, or a value in brackets");
                 }
                 self.value(inner)?;
-                if self.cursor.element() {
+                if self.cursor.element(false)? {
                     return start.unexpected("null, or one value in brackets");
                 }
                 Ok(())
@@ -223,15 +147,19 @@ impl<'a> Take<'a, '_> {
         if !self.cursor.open(b'[') {
             return self.cursor.unexpected("an array");
         }
-        let outer = std::mem::take(&mut self.out);
+        let start = self.out.len();
         let mut count = 0_u64;
-        while self.cursor.element() {
+        while self.cursor.element(count == 0)? {
             self.value(inner).within(|| format!("[{count}]"))?;
             count += 1;
         }
-        let elements = std::mem::replace(&mut self.out, outer);
+        // How many there are is known at their end, and stands before them.
+        let end = self.out.len();
         put_varint(&mut self.out, count);
-        self.out.extend_from_slice(&elements);
+        let len = self.out.len() - end;
+        if let Some(elements) = self.out.get_mut(start..) {
+            elements.rotate_right(len);
+        }
         Ok(())
     }
 
@@ -242,46 +170,58 @@ impl<'a> Take<'a, '_> {
             return wrong();
         }
         for (index, item) in items.iter().enumerate() {
-            if !self.cursor.element() {
+            if !self.cursor.element(index == 0)? {
                 return wrong();
             }
             self.value(item).within(|| format!("[{index}]"))?;
         }
-        if self.cursor.element() { wrong() } else { Ok(()) }
+        if self.cursor.element(items.is_empty())? { wrong() } else { Ok(()) }
     }
 
     fn fields(&mut self, fields: &'a [Field]) -> Result<()> {
         let start = self.cursor;
-        let found = members(&mut self.cursor, "an object")?;
-        let end = self.cursor;
-        let mut by_name = HashMap::with_capacity(found.len());
-        for (key, at, value) in &found {
-            by_name.insert(unescape(key, *at)?, *value);
+        if !self.cursor.open(b'{') {
+            return self.cursor.unexpected("an object");
         }
-        for field in fields {
-            let Some(value) = by_name.remove(field.name.as_str()) else {
-                if field.required {
-                    let missing = JsonProblem::MissingKey { key: field.name.clone() };
-                    return start.problem(missing);
-                }
-                self.out.push(0);
-                continue;
-            };
-            if !field.required {
-                self.out.push(1);
+        // As they are written: in this order.
+        let mut rest = fields.iter();
+        while let Some(field) = rest.as_slice().first() {
+            let first = rest.len() == fields.len();
+            if !self.cursor.pass_key(field.key.quoted(), first) {
+                break;
             }
-            self.cursor = start.go(value);
-            self.value(&field.pos).within(|| member(&field.name))?;
+            rest.next();
+            self.field(field)?;
         }
-        let left =
-            found.iter().find(|(key, at, _)| unescape(key, *at).is_ok_and(|key| by_name.contains_key(key)));
-        if let Some((key, at, _)) = left {
-            let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).take(20).collect();
-            let known = known.join(", ");
-            return fault(*at, JsonProblem::UnknownKey { key: key.to_string(), known });
+        let rest = rest.as_slice();
+        if rest.is_empty() && self.cursor.open(b'}') {
+            return Ok(());
         }
+        let before = fields.get(..fields.len() - rest.len()).unwrap_or_default();
+        let mut others = others(&mut self.cursor, &mut before.iter().map(|field| &field.key))?;
+        let end = self.cursor;
+        for field in rest {
+            match others.remove(&field.key.name) {
+                Some((_, value)) => {
+                    self.cursor = Cursor { checked: true, ..start.go(value) };
+                    self.field(field)?;
+                }
+                None if field.required => {
+                    return start.problem(JsonProblem::MissingKey { key: field.key.name.clone() });
+                }
+                None => self.out.push(0),
+            }
+        }
+        refuse(&others, &mut fields.iter().map(|field| &field.key))?;
         self.cursor = end;
         Ok(())
+    }
+
+    fn field(&mut self, field: &'a Field) -> Result<()> {
+        if !field.required {
+            self.out.push(1);
+        }
+        self.value(&field.pos).within(|| member(&field.key.name))
     }
 
     fn variant(&mut self, variants: &'a [Variant]) -> Result<()> {
@@ -290,18 +230,19 @@ impl<'a> Take<'a, '_> {
             let Some(variant) = variants.get(place) else {
                 return start.unexpected(format!("a variant below {}", variants.len()));
             };
-            let end = std::mem::replace(&mut self.cursor, start.go(inside));
+            let end = std::mem::replace(&mut self.cursor, Cursor { checked: true, ..start.go(inside) });
             self.payload(variant)?;
             self.cursor = end;
             return Ok(());
         }
         let unknown = || {
-            let known: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).take(20).collect();
+            let known: Vec<&str> =
+                variants.iter().map(|variant| variant.key.name.as_str()).take(20).collect();
             start.unexpected(format!("a variant the schema knows: {}", known.join(", ")))
         };
         let find = |name: &str, unit: bool| {
             let fits = |variant: &Variant| {
-                variant.name == name && matches!(variant.payload, Payload::Unit) == unit && variant.alone
+                variant.key.name == name && matches!(variant.payload, Payload::Unit) == unit && variant.alone
             };
             variants.iter().find(|variant| fits(variant))
         };
@@ -310,16 +251,15 @@ impl<'a> Take<'a, '_> {
             put_varint(&mut self.out, variant.selector.into());
             return Ok(());
         }
-        let found = members(&mut self.cursor, "a variant: a string, or an object with one key")?;
-        let [(key, at, value)] = found.as_slice() else {
-            return start.unexpected("a variant: a string, or an object with one key");
-        };
-        let name = unescape(key, *at)?;
+        let wrong = || start.unexpected("a variant: a string, or an object with one key");
+        if !self.cursor.open(b'{') {
+            return wrong();
+        }
+        let Some((at, key)) = self.cursor.key(true)? else { return wrong() };
+        let name = unescape(&key, at)?;
         let Some(variant) = find(name, false) else { return unknown() };
-        let end = std::mem::replace(&mut self.cursor, start.go(*value));
         self.payload(variant).within(|| member(name))?;
-        self.cursor = end;
-        Ok(())
+        if self.cursor.open(b'}') { Ok(()) } else { wrong() }
     }
 
     fn payload(&mut self, variant: &'a Variant) -> Result<()> {
@@ -340,7 +280,7 @@ impl<'a> Take<'a, '_> {
             if !self.cursor.open(b'{') {
                 return self.cursor.unexpected("an object");
             }
-            while let Some((at, text)) = self.cursor.key()? {
+            while let Some((at, text)) = self.cursor.key(entries.is_empty())? {
                 let first = self.place();
                 self.text_key(prim, unescape(&text, at)?, at)?;
                 let second = self.place();
@@ -351,20 +291,20 @@ impl<'a> Take<'a, '_> {
             if !self.cursor.open(b'[') {
                 return self.cursor.unexpected("an array of pairs");
             }
-            while self.cursor.element() {
+            while self.cursor.element(entries.is_empty())? {
                 let pair = self.cursor;
                 let index = entries.len();
                 let first = self.place();
-                if !(self.cursor.open(b'[') && self.cursor.element()) {
+                if !(self.cursor.open(b'[') && self.cursor.element(true)?) {
                     return pair.unexpected("a pair of key and value");
                 }
                 self.value(key).within(|| format!("[{index}][0]"))?;
                 let second = self.place();
-                if !self.cursor.element() {
+                if !self.cursor.element(false)? {
                     return pair.unexpected("a pair of key and value");
                 }
                 self.value(value).within(|| format!("[{index}][1]"))?;
-                if self.cursor.element() {
+                if self.cursor.element(false)? {
                     return pair.unexpected("a pair of key and value");
                 }
                 entries.push([first, second, self.place()]);
@@ -372,6 +312,12 @@ impl<'a> Take<'a, '_> {
         }
         let bytes = std::mem::replace(&mut self.out, outer);
         let targets = std::mem::replace(&mut self.targets, outer_targets);
+        if matches!(self.ordinals, Ordinals::Later(_))
+            && entries.iter().any(|[key, value, _]| key.1 < value.1)
+        {
+            // These are sorted by their ordinals.
+            return start.bad();
+        }
         let order = |a: &Entry, b: &Entry| key_of(a, &bytes, &targets).cmp(&key_of(b, &bytes, &targets));
         entries.sort_by(order);
         for pair in entries.windows(2) {
@@ -468,15 +414,4 @@ impl<'a> Take<'a, '_> {
 /// The references and bytes of the key of an entry.
 fn key_of<'b>([from, to, _]: &Entry, bytes: &'b [u8], targets: &'b [u32]) -> (&'b [u32], &'b [u8]) {
     (targets.get(from.1..to.1).unwrap_or_default(), bytes.get(from.0..to.0).unwrap_or_default())
-}
-
-pub(super) fn unescape(key: &str, at: usize) -> Result<&str> {
-    match key.strip_prefix('$') {
-        Some(rest) if !rest.starts_with('$') => fault(
-            at,
-            JsonProblem::UnknownKey { key: key.to_owned(), known: "keys of data, $ doubled".into() },
-        ),
-        Some(rest) => Ok(rest),
-        None => Ok(key),
-    }
 }

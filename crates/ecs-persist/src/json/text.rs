@@ -1,6 +1,8 @@
-//! Walking through JSON text whose syntax was checked, and writing it.
+//! Walking through JSON text, and writing it.
 
 use std::borrow::Cow;
+
+use serde::de::IgnoredAny;
 
 use crate::{
     error::Error,
@@ -58,16 +60,18 @@ impl Fault {
     }
 }
 
-/// A place in JSON text. The text as a whole was found to be JSON before.
+/// A place in JSON text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'t> {
     pub(super) text: &'t str,
     pub(super) at: usize,
+    /// Whether what is passed was found to be JSON before. Otherwise it is when it is passed.
+    pub(super) checked: bool,
 }
 
 impl<'t> Cursor<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
-        Self { text, at: 0 }
+    pub(super) fn new(text: &'t str, checked: bool) -> Self {
+        Self { text, at: 0, checked }
     }
 
     pub(super) fn go(self, at: usize) -> Self {
@@ -108,7 +112,7 @@ impl<'t> Cursor<'t> {
     pub(super) fn unexpected<T>(mut self, expected: impl Into<String>) -> Result<T> {
         self.peek();
         let mut end = self;
-        end.skip();
+        end.pass();
         let found = short(self.text.get(self.at..end.at).unwrap_or_default());
         fault(self.at, JsonProblem::Unexpected { found, expected: expected.into() })
     }
@@ -118,7 +122,7 @@ impl<'t> Cursor<'t> {
         fault(self.at, problem)
     }
 
-    /// Takes a number, `true`, `false` or `null`.
+    /// Takes what looks like a number, `true`, `false` or `null`.
     fn token(&mut self) -> &'t str {
         let start = self.at;
         while let Some(b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z') = self.byte() {
@@ -127,26 +131,67 @@ impl<'t> Cursor<'t> {
         self.text.get(start..self.at).unwrap_or_default()
     }
 
+    fn literal(&mut self, text: &str) -> bool {
+        self.peek();
+        let mut ahead = *self;
+        let found = ahead.token() == text;
+        if found {
+            *self = ahead;
+        }
+        found
+    }
+
+    /// Passes digits; whether there are some.
+    fn digits(&mut self) -> bool {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.byte() {
+            self.at += 1;
+        }
+        self.at > start
+    }
+
     /// Takes a number as it is written, if one comes next.
     pub(super) fn number(&mut self) -> Option<&'t str> {
-        match self.peek() {
-            Some(b'-' | b'0'..=b'9') => Some(self.token()),
-            _ => None,
+        self.peek();
+        let mut end = *self;
+        if end.byte() == Some(b'-') {
+            end.at += 1;
         }
+        match end.byte()? {
+            b'0' => end.at += 1,
+            b'1'..=b'9' => {
+                end.digits();
+            }
+            _ => return None,
+        }
+        if end.byte() == Some(b'.') {
+            end.at += 1;
+            if !end.digits() {
+                return None;
+            }
+        }
+        if let Some(b'e' | b'E') = end.byte() {
+            end.at += 1;
+            if let Some(b'+' | b'-') = end.byte() {
+                end.at += 1;
+            }
+            if !end.digits() {
+                return None;
+            }
+        }
+        let start = std::mem::replace(&mut self.at, end.at);
+        self.text.get(start..self.at)
     }
 
     /// Takes `null`, if it comes next.
     pub(super) fn null(&mut self) -> bool {
-        let null = self.peek() == Some(b'n');
-        if null {
-            self.token();
-        }
-        null
+        self.peek() == Some(b'n') && self.literal("null")
     }
 
     pub(super) fn boolean(&mut self) -> Option<bool> {
         match self.peek() {
-            Some(b't' | b'f') => Some(self.token() == "true"),
+            Some(b't') if self.literal("true") => Some(true),
+            Some(b'f') if self.literal("false") => Some(false),
             _ => None,
         }
     }
@@ -157,42 +202,58 @@ impl<'t> Cursor<'t> {
             return Ok(None);
         }
         let start = self.at;
-        let escaped = self.skip_string();
-        if !escaped {
-            return Ok(Some(Cow::Borrowed(self.text.get(start + 1..self.at - 1).unwrap_or_default())));
+        let rest = self.text.as_bytes().get(start + 1..).unwrap_or_default();
+        let special = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
+        if let Some(len) = rest.iter().position(special)
+            && rest.get(len) == Some(&b'"')
+        {
+            self.at = start + len + 2;
+            return Ok(self.text.get(start + 1..self.at - 1).map(Cow::Borrowed));
         }
+        self.skip_string();
         match serde_json::from_str(self.text.get(start..self.at).unwrap_or_default()) {
             Ok(text) => Ok(Some(Cow::Owned(text))),
             Err(error) => fault(start, JsonProblem::Syntax(error.to_string())),
         }
     }
 
-    /// Passes a string; whether it has escapes.
-    fn skip_string(&mut self) -> bool {
-        let mut escaped = false;
+    /// Passes a string.
+    fn skip_string(&mut self) {
         self.at += 1;
         while let Some(byte) = self.byte() {
             self.at += 1;
             match byte {
                 b'"' => break,
-                b'\\' => {
-                    escaped = true;
-                    self.at += 1;
-                }
+                b'\\' => self.at += 1,
                 _ => {}
             }
         }
-        escaped
     }
 
-    /// Passes a value, however deep.
-    pub(super) fn skip(&mut self) {
+    /// Passes a value, however deep, and checks its syntax if nobody has.
+    pub(super) fn skip(&mut self) -> Result<()> {
+        if self.checked {
+            self.pass();
+            return Ok(());
+        }
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
+        match values.next() {
+            Some(Ok(_)) => {
+                self.at += values.byte_offset();
+                Ok(())
+            }
+            Some(Err(error)) => fault(self.at, JsonProblem::Syntax(error.to_string())),
+            None => self.bad(),
+        }
+    }
+
+    /// Passes a value whose syntax was checked.
+    fn pass(&mut self) {
         let mut depth = 0_usize;
         while let Some(byte) = self.peek() {
             match byte {
-                b'"' => {
-                    self.skip_string();
-                }
+                b'"' => self.skip_string(),
                 b'{' | b'[' => {
                     depth += 1;
                     self.at += 1;
@@ -218,7 +279,13 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// Goes into an array or an object.
+    /// The text is not JSON, or not laid out as is read in one pass.
+    #[cold]
+    pub(super) fn bad<T>(self) -> Result<T> {
+        fault(self.at, JsonProblem::Syntax("the text is not JSON".to_owned()))
+    }
+
+    /// Passes a bracket, comma or colon, if it comes next.
     pub(super) fn open(&mut self, bracket: u8) -> bool {
         let open = self.peek() == Some(bracket);
         if open {
@@ -228,36 +295,51 @@ impl<'t> Cursor<'t> {
     }
 
     /// Goes to the next element of an open array, or behind its end.
-    pub(super) fn element(&mut self) -> bool {
-        match self.peek() {
-            Some(b',') => {
-                self.at += 1;
-                true
-            }
-            Some(b']') | None => {
-                self.at += 1;
-                false
-            }
-            Some(_) => true,
+    pub(super) fn element(&mut self, first: bool) -> Result<bool> {
+        if self.open(b']') {
+            return Ok(false);
         }
+        if !first && (!self.open(b',') || self.peek() == Some(b']')) {
+            return self.bad();
+        }
+        Ok(true)
     }
 
     /// Takes the next key of an open object, or goes behind its end.
-    pub(super) fn key(&mut self) -> Result<Option<(usize, Cow<'t, str>)>> {
-        if self.peek() == Some(b',') {
-            self.at += 1;
-        }
-        if self.peek() != Some(b'"') {
-            self.at += 1;
+    pub(super) fn key(&mut self, first: bool) -> Result<Option<(usize, Cow<'t, str>)>> {
+        if self.open(b'}') {
             return Ok(None);
         }
+        if !first && !self.open(b',') {
+            return self.bad();
+        }
+        self.peek();
         let at = self.at;
-        let key = self.string()?.unwrap_or_default();
-        if self.peek() == Some(b':') {
-            self.at += 1;
+        let Some(key) = self.string()? else { return self.bad() };
+        if !self.open(b':') {
+            return self.bad();
         }
         self.peek();
         Ok(Some((at, key)))
+    }
+
+    /// Passes this key of an open object, if it comes next and is written as it would be here.
+    pub(super) fn pass_key(&mut self, quoted: &[u8], first: bool) -> bool {
+        let mut ahead = *self;
+        if !first && !ahead.open(b',') {
+            return false;
+        }
+        ahead.peek();
+        let rest = self.text.as_bytes().get(ahead.at..).unwrap_or_default();
+        if !rest.starts_with(quoted) {
+            return false;
+        }
+        ahead.at += quoted.len();
+        let passed = ahead.open(b':');
+        if passed {
+            *self = ahead;
+        }
+        passed
     }
 }
 

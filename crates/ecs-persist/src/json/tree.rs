@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use keepstone_format::wire::{Input, put_name, put_varint};
 
-use crate::error::Error;
+use crate::{error::Error, json::key::Key};
 
 /// The primitives by code, from 1.
 pub(super) const PRIMS: [&str; 18] = [
@@ -77,7 +77,7 @@ pub(super) enum Body {
 
 #[derive(Debug)]
 pub(super) struct Field {
-    pub(super) name: String,
+    pub(super) key: Key,
     pub(super) required: bool,
     pub(super) pos: Pos,
 }
@@ -85,7 +85,7 @@ pub(super) struct Field {
 #[derive(Debug)]
 pub(super) struct Variant {
     pub(super) index: u32,
-    pub(super) name: String,
+    pub(super) key: Key,
     pub(super) payload: Payload,
     /// What rows say: the index, or the place where two variants share one. Known once the tree is made.
     pub(super) selector: u32,
@@ -95,7 +95,7 @@ pub(super) struct Variant {
 
 impl Variant {
     pub(super) fn new(index: u32, name: String, payload: Payload) -> Self {
-        Self { index, name, payload, selector: 0, alone: false }
+        Self { index, key: Key::of_data(name), payload, selector: 0, alone: false }
     }
 }
 
@@ -238,11 +238,11 @@ fn mark(variants: &mut [Variant]) {
     let by_place = by_place(variants);
     let mut counts: HashMap<String, u32> = HashMap::new();
     for variant in variants.iter() {
-        *counts.entry(variant.name.clone()).or_default() += 1;
+        *counts.entry(variant.key.name.clone()).or_default() += 1;
     }
     for (place, variant) in (0..).zip(variants) {
         variant.selector = if by_place { place } else { variant.index };
-        variant.alone = counts.get(&variant.name) == Some(&1);
+        variant.alone = counts.get(&variant.key.name) == Some(&1);
     }
 }
 
@@ -289,7 +289,7 @@ fn fields(input: &mut Input<'_>) -> Result<Vec<Field>> {
     (0..count)
         .map(|_| {
             let name = input.name()?.to_owned();
-            Ok(Field { name, required: input.u8()? == 1, pos: position(input)? })
+            Ok(Field { key: Key::of_data(name), required: input.u8()? == 1, pos: position(input)? })
         })
         .collect()
 }
@@ -335,7 +335,7 @@ fn put_type(out: &mut Vec<u8>, found: &Type) {
             put_varint(out, variants.len() as u64);
             for variant in variants {
                 put_varint(out, variant.index.into());
-                put_text(out, &variant.name);
+                put_text(out, &variant.key.name);
                 match &variant.payload {
                     Payload::Unit => out.push(0),
                     Payload::Newtype(inner) => {
@@ -359,7 +359,7 @@ fn put_type(out: &mut Vec<u8>, found: &Type) {
 fn put_fields(out: &mut Vec<u8>, fields: &[Field]) {
     put_varint(out, fields.len() as u64);
     for field in fields {
-        put_text(out, &field.name);
+        put_text(out, &field.key.name);
         out.push(u8::from(field.required));
         put_position(out, &field.pos);
     }

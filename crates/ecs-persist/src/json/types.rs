@@ -5,10 +5,11 @@ use keepstone_format::plain::{OwnedLayout, Primitive};
 use crate::{
     json::{
         JsonProblem,
+        key::Key,
+        members::{Members, check_keys, find, members, need},
         put::Style,
         scalar::prim_name,
-        take::{Members, members},
-        text::{Cursor, Result, Within, fault, member, put_string},
+        text::{Cursor, Result, Within, member, put_string},
         tree::{Alt, Body, Field, PRIMS, Payload, Pos, Tree, Type, Variant},
     },
     schema::{ComponentSchema, Encoding},
@@ -193,7 +194,7 @@ impl<'a> Shapes<'a> {
 
     fn variant(&mut self, out: &mut Vec<u8>, variant: &'a Variant) {
         self.open(out, "name");
-        put_string(out, &variant.name);
+        put_string(out, &variant.key.name);
         put_member(out, self.style, "index", &variant.index.to_string());
         match &variant.payload {
             Payload::Unit => {}
@@ -217,7 +218,7 @@ impl<'a> Shapes<'a> {
         self.open_fields(out);
         for (index, field) in fields.iter().enumerate() {
             self.style.comma(out, index == 0);
-            self.style.key(out, &field.name);
+            self.style.key(out, &field.key.name);
             if field.required {
                 self.position(out, &field.pos);
             } else {
@@ -241,29 +242,6 @@ impl<'a> Shapes<'a> {
             self.position(out, item);
         }
         out.push(b']');
-    }
-}
-
-/// The value of a member.
-pub(super) fn find<'t>(cursor: Cursor<'t>, members: &Members<'t>, key: &str) -> Option<Cursor<'t>> {
-    members.iter().find(|(found, _, _)| found == key).map(|(_, _, value)| cursor.go(*value))
-}
-
-/// The value of a member that has to be there.
-pub(super) fn need<'t>(cursor: Cursor<'t>, members: &Members<'t>, key: &str) -> Result<Cursor<'t>> {
-    match find(cursor, members, key) {
-        Some(found) => Ok(found),
-        None => cursor.problem(JsonProblem::MissingKey { key: key.to_owned() }),
-    }
-}
-
-/// Refuses members that mean nothing.
-pub(super) fn check_keys(members: &Members<'_>, known: &[&str]) -> Result<()> {
-    match members.iter().find(|(key, _, _)| !known.contains(&key.as_ref())) {
-        Some((key, at, _)) => {
-            fault(*at, JsonProblem::UnknownKey { key: key.to_string(), known: known.join(", ") })
-        }
-        None => Ok(()),
     }
 }
 
@@ -432,9 +410,9 @@ impl TakeShape {
             return cursor.unexpected("an array");
         }
         let mut index = 0;
-        while cursor.element() {
+        while cursor.element(index == 0)? {
             read(self, index, cursor).within(|| format!("[{index}]"))?;
-            cursor.skip();
+            cursor.skip()?;
             index += 1;
         }
         Ok(())
@@ -464,7 +442,7 @@ impl TakeShape {
                 None
             };
             let pos = self.position(optional.unwrap_or(whole), depth + 1).within(|| member(&name))?;
-            fields.push(Field { name: name.into_owned(), required: optional.is_none(), pos });
+            fields.push(Field { key: Key::of_data(name.into_owned()), required: optional.is_none(), pos });
         }
         Ok(fields)
     }

@@ -11,7 +11,9 @@ use crate::{
     error::Error,
     format::WriteOptions,
     json::{
-        put::{Ids, Put, Style, put_plain},
+        key::Key,
+        plain::Plain,
+        put::{Ids, Put, Style, put_integer},
         text::{put_hex, put_string},
         time,
         tree::Tree,
@@ -56,11 +58,16 @@ impl<'o> Text<'o> {
         Ok(())
     }
 
-    fn member(&mut self, indent: usize, key: &str, first: bool) -> Result<(), Error> {
+    /// Starts a member or element.
+    fn next(&mut self, indent: usize, first: bool) -> Result<(), Error> {
         if !first {
             self.piece.push(b',');
         }
-        self.line(indent)?;
+        self.line(indent)
+    }
+
+    fn member(&mut self, indent: usize, key: &str, first: bool) -> Result<(), Error> {
+        self.next(indent, first)?;
         self.style.key(&mut self.piece, key);
         Ok(())
     }
@@ -217,8 +224,8 @@ fn put_entities(
         for _ in 0..table.rows {
             text.put(if ordinal == 0 { "" } else { "," });
             text.line(indent + 1)?;
-            text.put("{");
-            text.style.key(&mut text.piece, "id");
+            text.put("{\"id\"");
+            text.style.colon(&mut text.piece);
             ids.put(&mut text.piece, ordinal);
             if let Some(id) = known_by.and_then(|ids| ids.get(ordinal as usize)) {
                 text.style.comma(&mut text.piece, false);
@@ -226,17 +233,19 @@ fn put_entities(
                 put_hex(&mut text.piece, &id.to_be_bytes());
             }
             if *number > 0 {
-                put_member(&mut text.piece, text.style, "table", &number.to_string());
+                text.style.comma(&mut text.piece, false);
+                text.style.key(&mut text.piece, "table");
+                put_integer(&mut text.piece, false, (*number).into());
             }
             text.style.comma(&mut text.piece, false);
-            text.style.key(&mut text.piece, "components");
+            text.put("\"components\"");
+            text.style.colon(&mut text.piece);
             text.put("{");
             for (index, &component) in table.components.iter().enumerate() {
                 let place = usize::from(component);
-                let Some((column, rows)) = doc.columns.get(place).zip(columns.get_mut(place)) else {
-                    continue;
-                };
-                text.member(indent + 2, &column.schema.name, index == 0)?;
+                let Some(rows) = columns.get_mut(place) else { continue };
+                text.next(indent + 2, index == 0)?;
+                rows.key.put(&mut text.piece, text.style);
                 rows.put_next(&mut text.piece, text.style)?;
             }
             if !table.components.is_empty() {
@@ -264,16 +273,19 @@ fn ids_of<'d>(doc: &'d WorldDoc<'_>) -> Ids<'d> {
 /// The rows of a column that are not written yet: tables take them in order.
 struct Rows<'a> {
     column: &'a Column<'a>,
+    key: Key,
     ids: &'a Ids<'a>,
     data: Source<'a>,
 }
 
 enum Source<'a> {
-    Plain { pieces: std::slice::Iter<'a, Cow<'a, [u8]>>, piece: &'a [u8], row: Vec<u8> },
+    Plain { plain: Plain, size: usize, pieces: Pieces<'a>, piece: &'a [u8], row: Vec<u8> },
     Rows { tree: &'a Tree, decoder: Box<Decoder<'a>>, data: &'a [u8], targets: &'a [u32], lens: Lens<'a> },
     Opaque { data: &'a [u8], lens: Lens<'a> },
     References { next: usize, targets: &'a [u32], ranks: Option<&'a [u32]> },
 }
+
+type Pieces<'a> = std::slice::Iter<'a, Cow<'a, [u8]>>;
 
 type Lens<'a> = Box<dyn Iterator<Item = u32> + 'a>;
 
@@ -295,29 +307,35 @@ impl<'a> Rows<'a> {
             (ColumnData::References { targets, ranks }, ..) => {
                 Source::References { next: 0, targets, ranks: ranks.as_deref() }
             }
-            (ColumnData::Plain(pieces), ..) => {
-                Source::Plain { pieces: pieces.iter(), piece: &[], row: Vec::new() }
+            (ColumnData::Plain(pieces), encoding, _) => {
+                let (plain, size) = match encoding {
+                    Encoding::Plain(layout) => (Plain::of(layout), layout.size()),
+                    _ => (Plain::Struct(Vec::new()), 0),
+                };
+                Source::Plain { plain, size, pieces: pieces.iter(), piece: &[], row: Vec::new() }
             }
         };
-        Self { column, ids, data }
+        Self { column, key: Key::of_component(&column.schema.name), ids, data }
     }
 
     fn put_next(&mut self, out: &mut Vec<u8>, style: Style) -> Result<(), Error> {
         match &mut self.data {
-            Source::Plain { pieces, piece, row } => {
-                let Encoding::Plain(layout) = &self.column.schema.encoding else { return Ok(()) };
-                let size = layout.size();
+            Source::Plain { plain, size, pieces, piece, row } => {
+                if let Some((one, rest)) = piece.split_at_checked(*size) {
+                    *piece = rest;
+                    return plain.put(out, &mut Input::new("plain row", one), style);
+                }
                 row.clear();
-                while row.len() < size {
+                while row.len() < *size {
                     if piece.is_empty() {
                         let Some(next) = pieces.next() else { break };
                         *piece = next;
                     }
-                    let (taken, rest) = piece.split_at(piece.len().min(size - row.len()));
+                    let (taken, rest) = piece.split_at(piece.len().min(*size - row.len()));
                     row.extend_from_slice(taken);
                     *piece = rest;
                 }
-                put_plain(out, layout, &mut Input::new("plain row", row), style)
+                plain.put(out, &mut Input::new("plain row", row), style)
             }
             Source::Rows { tree, decoder, data, targets, lens } => {
                 let len = lens.next().unwrap_or_default();
