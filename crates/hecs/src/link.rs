@@ -46,21 +46,46 @@ fn is_natural(targets: &[u32], places: impl Iterator<Item = u32>) -> bool {
 /// thousands of relationships.
 #[derive(Default)]
 pub(crate) struct Places {
+    /// Of the ordinals below its length, once so many rows come that a list of all is small beside them.
+    dense: Vec<u32>,
+    /// Of the others.
     next: HashMap<u32, u32>,
 }
+
+/// A list with so many ordinals for each row is small: a row takes as much in memory when it is decoded.
+const ORDINALS_A_ROW: usize = 16;
 
 impl Places {
     /// The place of each of the next rows when rows with one target stand in their order.
     pub(crate) fn take(&mut self, targets: &[u32]) -> Vec<u32> {
+        self.widen(targets);
         let place = |&target: &u32| {
-            if target == NONE {
-                return 0;
-            }
-            let next = self.next.entry(target).or_default();
+            let next = match self.dense.get_mut(target as usize) {
+                Some(next) => next,
+                None if target == NONE => return 0,
+                None => self.next.entry(target).or_default(),
+            };
             *next += 1;
             *next - 1
         };
         targets.iter().map(place).collect()
+    }
+
+    /// Makes the list long enough for these, if that is worth it.
+    fn widen(&mut self, targets: &[u32]) {
+        let last = targets.iter().filter(|&&target| target != NONE).max();
+        let len = last.map_or(0, |&last| last as usize + 1);
+        if len > self.dense.len() && len <= targets.len().saturating_mul(ORDINALS_A_ROW) {
+            self.dense.resize(len, 0);
+            let dense = &mut self.dense;
+            self.next.retain(|&target, count| match dense.get_mut(target as usize) {
+                Some(slot) => {
+                    *slot = *count;
+                    false
+                }
+                None => true,
+            });
+        }
     }
 }
 
@@ -126,6 +151,20 @@ mod tests {
         let mut places = Places::default();
         assert_eq!(places.take(&[7, NONE, 7, NONE - 1]), [0, 0, 1, 0]);
         assert_eq!(places.take(&[NONE - 1, 7, 3]), [1, 2, 0]);
-        assert!(places.next.capacity() < 100);
+        assert!(places.next.capacity() + places.dense.capacity() < 100);
+    }
+
+    #[test]
+    fn places_are_the_same_however_they_are_counted() {
+        let mut places = Places::default();
+        // Far apart, then close together, then both.
+        assert_eq!(places.take(&[900, 3, 900]), [0, 0, 1]);
+        assert!(places.dense.is_empty());
+        assert_eq!(places.take(&[3, NONE, 3, 5, 3]), [1, 0, 2, 0, 3]);
+        assert_eq!((places.dense.len(), places.next.len()), (6, 1));
+        assert_eq!(places.take(&[900, 5, 3]), [2, 1, 4]);
+        let many: Vec<u32> = (0..100).map(|i| i % 2 * 900).collect();
+        assert_eq!(places.take(&many).last(), Some(&(3 + 49)));
+        assert_eq!((places.dense.len(), places.next.len()), (901, 0));
     }
 }
