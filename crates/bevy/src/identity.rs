@@ -39,6 +39,31 @@ impl std::fmt::Display for PersistId {
     }
 }
 
+/// What another system calls an entity, such as the stable id of PECS: [`keepstone_ecs_persist::ForeignId`] as a component.
+///
+/// A load gives it to the entities of files that have such ids, and a save puts it back. An entity that is cloned keeps its id for itself.
+#[derive(Component, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[component(clone_behavior = Ignore)]
+pub struct ForeignId(pub u128);
+
+impl From<keepstone_ecs_persist::ForeignId> for ForeignId {
+    fn from(id: keepstone_ecs_persist::ForeignId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<ForeignId> for keepstone_ecs_persist::ForeignId {
+    fn from(id: ForeignId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl std::fmt::Display for ForeignId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        keepstone_ecs_persist::ForeignId::from(*self).fmt(f)
+    }
+}
+
 /// Which entity has which [`PersistId`], and the source of new ones. It is there once the first entity has an id, and saved as the
 /// resource [`IdSource::RESOURCE`].
 ///

@@ -147,11 +147,7 @@ impl PersistIds for World {
         if !self.contains(entity) {
             return None;
         }
-        let mut source = self.id_source().unwrap_or_else(|| {
-            let mut source = IdSource::default();
-            observe_all(self, &mut source);
-            source
-        });
+        let mut source = source(self);
         let id = source.next_id()?;
         kept::set_source(self, source);
         self.insert_one(entity, id).ok()?;
@@ -191,6 +187,15 @@ impl PersistIds for World {
         observe_all(self, &mut source);
         kept::set_source(self, source);
     }
+}
+
+/// The source of new ids, as it would be handed out from.
+pub(crate) fn source(world: &World) -> IdSource {
+    kept::source(world).unwrap_or_else(|| {
+        let mut source = IdSource::default();
+        observe_all(world, &mut source);
+        source
+    })
 }
 
 /// The ids that a world has, by number.

@@ -1,5 +1,7 @@
 use std::any::TypeId;
 
+use crate::encode::Suspects;
+
 /// The ordinal of a reference to nothing that was saved.
 pub const NONE: u32 = u32::MAX;
 
@@ -65,6 +67,18 @@ pub trait Entities {
     fn is_live(&mut self, bits: u64) -> bool {
         let _ = bits;
         false
+    }
+
+    /// Whether who encodes on behalf of others is to set [`Options::report_hidden`], and hand what was found to [`Entities::suspect`].
+    ///
+    /// [`Options::report_hidden`]: crate::Options::report_hidden
+    fn watches(&self) -> bool {
+        false
+    }
+
+    /// Takes note of numbers in a column that look like references.
+    fn suspect(&mut self, suspects: Suspects) {
+        let _ = suspects;
     }
 }
 

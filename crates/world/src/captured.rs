@@ -77,6 +77,7 @@ fn capture<'w, M, W: EcsWorld<M>>(
     };
     let mut capture = world.capture(registry)?;
     capture.doc.meta = options.meta.clone();
+    capture.left_out.extend(hidden(world, registry, options)?);
     Ok(capture)
 }
 
@@ -117,6 +118,11 @@ fn ordered<E: Copy, R, T>(
         }
     }
     if options.strict {
+        for Capture { doc, left_out, .. } in &mut captures {
+            // What a filter leaves out may hold what it wants.
+            let is_there = |left: &LeftOut| doc.column(&left.component).is_some();
+            left_out.retain(|left| left.reason != Reason::HiddenReference || is_there(left));
+        }
         captures.iter().try_for_each(refuse_left_out)?;
     }
     then(captures)
@@ -147,10 +153,27 @@ fn refuse_left_out<E: Copy>(capture: &Capture<'_, E>) -> Result<(), Error> {
     refuse_lost(&capture.left_out, capture.dangling)
 }
 
+/// References that look like numbers, for strict saves: looking for them costs as much as serializing.
+pub(crate) fn hidden<M, W: EcsWorld<M>>(
+    world: &W,
+    registry: &W::Registry,
+    options: &SaveOptions<'_, W::Registry>,
+) -> Result<Vec<LeftOut>, Error> {
+    if !options.strict {
+        return Ok(Vec::new());
+    }
+    let mut hidden = world.hidden_references(registry)?;
+    hidden.retain(|left| !options.numbers.contains(&left.component));
+    Ok(hidden)
+}
+
 /// Refuses a save that lacks what an application would miss.
 pub(crate) fn refuse_lost(left_out: &[LeftOut], dangling: u64) -> Result<(), Error> {
     if let Some(left) = left_out.iter().find(|left| left.reason.is_loss()) {
         let (name, count) = (left.component.clone(), left.count);
+        if left.reason == Reason::HiddenReference {
+            return Err(WorldError::HiddenReferences { name, count }.into());
+        }
         return Err(WorldError::WouldLeaveOut { name, count, reason: left.reason.to_string() }.into());
     }
     if dangling > 0 {
