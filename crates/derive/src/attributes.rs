@@ -1,9 +1,10 @@
 use syn::{
-    Attribute, DeriveInput, ExprPath, Field, LitInt, LitStr, Path, Result, ext::IdentExt,
+    Attribute, DeriveInput, ExprPath, Field, LitInt, LitStr, Path, Result, Type, ext::IdentExt,
     meta::ParseNestedMeta, spanned::Spanned,
 };
 
 /// What `#[persist(...)]` says on a type.
+#[expect(clippy::struct_excessive_bools, reason = "each is an attribute of its own")]
 pub(crate) struct Attributes {
     pub(crate) name: String,
     pub(crate) version: u32,
@@ -12,6 +13,8 @@ pub(crate) struct Attributes {
     pub(crate) relationship: bool,
     pub(crate) transient: bool,
     pub(crate) persistent_if: Option<ExprPath>,
+    pub(crate) from: Option<Type>,
+    pub(crate) retired: bool,
     pub(crate) krate: Path,
 }
 
@@ -25,6 +28,8 @@ impl Attributes {
             relationship: false,
             transient: false,
             persistent_if: None,
+            from: None,
+            retired: false,
             krate: syn::parse_quote!(::keepstone),
         };
         // Whether something was said that only saved types can use.
@@ -62,15 +67,25 @@ impl Attributes {
             self.transient = true;
         } else if meta.path.is_ident("persistent_if") {
             self.persistent_if = Some(meta.value()?.parse::<LitStr>()?.parse()?);
+        } else if meta.path.is_ident("from") {
+            self.from = Some(earlier(meta)?);
+        } else if meta.path.is_ident("retired") {
+            self.retired = true;
         } else if meta.path.is_ident("crate") {
             self.krate = meta.value()?.parse::<LitStr>()?.parse_with(Path::parse_mod_style)?;
         } else {
             return Err(meta.error(
-                "unknown attribute; known are name, version, alias, pod, relationship, transient, persistent_if and crate, and skip on fields",
+                "unknown attribute; known are name, version, alias, pod, from, retired, relationship, transient, persistent_if and crate, and skip, default and alias on fields",
             ));
         }
         Ok(())
     }
+}
+
+/// A type, bare or in quotes as serde has it.
+fn earlier(meta: &ParseNestedMeta<'_>) -> Result<Type> {
+    let value = meta.value()?;
+    if value.peek(LitStr) { value.parse::<LitStr>()?.parse() } else { value.parse() }
 }
 
 fn name(meta: &ParseNestedMeta<'_>) -> Result<String> {
@@ -82,33 +97,53 @@ fn name(meta: &ParseNestedMeta<'_>) -> Result<String> {
     Ok(name.value())
 }
 
-/// What a field that is not saved becomes on load.
-pub(crate) enum Skipped {
+/// Where a value comes from that isn't in the file.
+pub(crate) enum Filled {
     Default,
     Function(ExprPath),
 }
 
-/// What `#[persist(skip)]` says on a field, if it is there.
-pub(crate) fn skipped(field: &Field) -> Result<Option<Skipped>> {
-    let (mut skip, mut default) = (false, None);
+/// What `#[persist(...)]` says on a field.
+#[derive(Default)]
+pub(crate) struct OnField {
+    /// It is not saved, and becomes this on load.
+    pub(crate) skipped: Option<Filled>,
+    /// It is saved, and becomes this where a file lacks it.
+    pub(crate) default: Option<Filled>,
+    /// Names that it had before.
+    pub(crate) aliases: Vec<String>,
+}
+
+/// What `#[persist(...)]` says on a field.
+pub(crate) fn on_field(field: &Field) -> Result<OnField> {
+    let (mut skip, mut default, mut aliases) = (false, None, Vec::new());
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("persist")) {
         attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("skip") {
                 skip = true;
             } else if meta.path.is_ident("default") {
-                default = Some(meta.value()?.parse::<LitStr>()?.parse()?);
+                default = Some(if meta.input.peek(syn::Token![=]) {
+                    Filled::Function(meta.value()?.parse::<LitStr>()?.parse()?)
+                } else {
+                    Filled::Default
+                });
+            } else if meta.path.is_ident("alias") {
+                aliases.push(name(&meta)?);
             } else {
-                return Err(meta
-                    .error("unknown attribute of a field; known are skip, and default = \"path\" with it"));
+                return Err(meta.error("unknown attribute of a field; known are skip, default and alias"));
             }
             Ok(())
         })?;
-        if !skip {
-            let message = "a field that is saved has no default: write #[persist(skip, default = \"path\")]";
-            return Err(syn::Error::new_spanned(attribute, message));
-        }
     }
-    Ok(skip.then(|| default.map_or(Skipped::Default, Skipped::Function)))
+    if skip && !aliases.is_empty() {
+        let message = "a field that is not saved has no name in files: leave out alias";
+        return Err(syn::Error::new_spanned(field, message));
+    }
+    Ok(if skip {
+        OnField { skipped: Some(default.unwrap_or(Filled::Default)), ..OnField::default() }
+    } else {
+        OnField { skipped: None, default, aliases }
+    })
 }
 
 /// The first attribute of serde on a type or its fields.

@@ -4,6 +4,7 @@ use syn::{Data, DeriveInput, Fields, Index, Member, Result, ext::IdentExt, spann
 
 use crate::{
     attributes::{Attributes, require_fixed_layout},
+    evolve::evolve,
     partial::partial,
 };
 
@@ -13,6 +14,7 @@ pub(crate) fn persist(input: &DeriveInput) -> Result<TokenStream> {
     let ident = &input.ident;
 
     check_relationship(input, &attributes)?;
+    check_from(input, &attributes)?;
     let partial = partial(input, &attributes)?;
     if attributes.transient {
         return Ok(transient(input, &attributes));
@@ -23,7 +25,11 @@ pub(crate) fn persist(input: &DeriveInput) -> Result<TokenStream> {
     let unit = matches!(&input.data, Data::Struct(data) if matches!(data.fields, Fields::Unit));
     let (codec, plain) = if attributes.pod {
         require_fixed_layout(input)?;
-        (quote!(AsPlain), plain_impl(input, krate)?)
+        let plain = plain_impl(input, krate)?;
+        match evolve(input, krate)? {
+            Some(evolve) => (quote!(AsEvolving), quote!(#plain #evolve)),
+            None => (quote!(AsPlain), plain),
+        }
     } else if let Some(partial) = partial {
         (quote!(AsPartial), partial)
     } else if unit && input.generics.params.is_empty() {
@@ -40,13 +46,22 @@ pub(crate) fn persist(input: &DeriveInput) -> Result<TokenStream> {
         let predicates = &mut generics.make_where_clause().predicates;
         predicates.push(syn::parse_quote!(Self: 'static));
         predicates.push(syn::parse_quote!(#krate::__derive::#codec: #krate::__derive::Codec<Self>));
+        if let Some(old) = &attributes.from {
+            predicates.push(syn::parse_quote!(#old: #krate::__derive::Persist));
+            let converts = quote!(::core::convert::TryFrom<#old, Error: ::core::fmt::Display>);
+            predicates.push(syn::parse_quote!(Self: #converts));
+        }
     }
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
-    // A generic type is registered for each use: the derive can't know them.
-    let registration = if input.generics.params.is_empty() {
+    // A generic type is registered for each use: the derive can't know them. A retired one is in no world.
+    let registration = if input.generics.params.is_empty() && !attributes.retired {
         quote!(#krate::__register!(#ident);)
     } else {
         TokenStream::new()
+    };
+    let codec = match &attributes.from {
+        Some(old) => quote!(AsSince<#krate::__derive::#codec, #old>),
+        None => codec,
     };
     let (aliases, asks) = (aliases(&attributes), asks(&attributes));
     Ok(quote! {
@@ -119,12 +134,29 @@ fn check_relationship(input: &DeriveInput, attributes: &Attributes) -> Result<()
     Ok(())
 }
 
+/// Finds definitions that come before themselves.
+fn check_from(input: &DeriveInput, attributes: &Attributes) -> Result<()> {
+    match &attributes.from {
+        Some(old @ syn::Type::Path(path))
+            if path.path.is_ident(&input.ident) || path.path.is_ident("Self") =>
+        {
+            let message = "a definition can't be the one before itself: keep the old one under another Rust name, with #[persist(name = \"...\", retired)], and name that here";
+            Err(syn::Error::new_spanned(old, message))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A relationship is saved as its target: it has a name and a version, and no rows of its own.
 fn relationship(input: &DeriveInput, attributes: &Attributes) -> Result<TokenStream> {
     let Attributes { name, version, krate, .. } = attributes;
     let ident = &input.ident;
     if attributes.pod || !input.generics.params.is_empty() {
         let message = "persist(relationship) is for types without parameters, and without pod";
+        return Err(syn::Error::new(ident.span(), message));
+    }
+    if attributes.from.is_some() || attributes.retired {
+        let message = "persist(relationship) has neither from nor retired: its target is all that is saved";
         return Err(syn::Error::new(ident.span(), message));
     }
     if let Some(path) = &attributes.persistent_if {

@@ -34,6 +34,10 @@
 //! | `transient` | the type is left out of saves on purpose, so reports don't count it as lost; it needs no serde | off |
 //! | `persistent_if = "path"` | a `fn(&Self) -> bool`, such as `Self::should_save`: values that it says no to are left out, and their entities are saved without them | all are saved |
 //! | `skip` on a field of a struct | the field is not saved; the value gets its `Default` when loaded, or what `skip, default = "path"` names: a function without arguments | saved |
+//! | `from = Type` | the definition before this one: a type that derives `Persist` with its own version, and of which this type is `From` or `TryFrom`. Columns of that version are read as it and converted; it may have another name, and a `from` of its own | none |
+//! | `retired` | the type is only the `from` of another: it is not registered, and needs no ECS | off |
+//! | `default` on a field of a `pod` type | where a file lacks the field, it gets its `Default`, or what `default = "path"` names | an error that names the field |
+//! | `alias = "..."` on a field of a `pod` type | a name that the field had before | none |
 //! | `crate = "..."` | the crate that the generated code refers to | `keepstone` |
 //!
 //! Padding, a field that has invalid bit patterns, and a layout that the compiler may change don't compile:
@@ -66,6 +70,75 @@
 //! struct Unordered {
 //!     x: f32,
 //! }
+//! ```
+//!
+//! Definitions change, and files stay. Fields that were removed, reordered or widened need no code; of a `pod` type these say the rest
+//! (others have `#[serde(default)]` and `#[serde(alias)]`), and what fields can't say, `from` does:
+//!
+//! ```
+//! use keepstone_derive::Persist;
+//! use keepstone_ecs_persist::Persist;
+//!
+//! #[derive(Persist, Clone, Copy)]
+//! #[persist(crate = "keepstone_ecs_persist", name = "game.heading", version = 2, pod, from = Degrees)]
+//! #[repr(C)]
+//! struct Heading {
+//!     #[persist(alias = "angle")]
+//!     radians: f32,
+//!     #[persist(default = "half")]
+//!     certainty: f32,
+//! }
+//!
+//! #[derive(Persist, Clone, Copy)]
+//! #[persist(crate = "keepstone_ecs_persist", name = "game.heading", version = 1, pod, retired)]
+//! #[repr(C)]
+//! struct Degrees {
+//!     angle: u32,
+//! }
+//!
+//! impl From<Degrees> for Heading {
+//!     fn from(old: Degrees) -> Self {
+//!         Self { radians: (old.angle as f32).to_radians(), certainty: half() }
+//!     }
+//! }
+//!
+//! fn half() -> f32 {
+//!     0.5
+//! }
+//!
+//! assert_eq!((Degrees::VERSION, Heading::VERSION), (1, 2));
+//! ```
+//!
+//! A definition that has the name of the one before it needs a later version:
+//!
+//! ```compile_fail,E0080
+//! # use keepstone_derive::Persist;
+//! # use keepstone_ecs_persist::{Persist, Registry};
+//! #[derive(Persist, Clone, Copy)]
+//! #[persist(crate = "keepstone_ecs_persist", name = "game.heading", pod, retired)]
+//! #[repr(C)]
+//! struct Degrees(u32);
+//!
+//! #[derive(Persist, Clone, Copy)]
+//! #[persist(crate = "keepstone_ecs_persist", name = "game.heading", pod, retired, from = Degrees)]
+//! #[repr(C)]
+//! struct Heading(u32);
+//!
+//! impl From<Degrees> for Heading {
+//!     fn from(old: Degrees) -> Self {
+//!         Self(old.0)
+//!     }
+//! }
+//!
+//! Registry::<()>::default().insert::<Heading>(()).unwrap();
+//! ```
+//!
+//! ```compile_fail
+//! # use keepstone_derive::Persist;
+//! #[derive(Persist, Clone, Copy)]
+//! #[persist(crate = "keepstone_ecs_persist", version = 2, pod, retired, from = Heading)]
+//! #[repr(C)]
+//! struct Heading(u32);
 //! ```
 //!
 //! Without `pod` the type needs serde's `Serialize` and `Deserialize`. A unit struct needs neither: it has no bytes. Nor does
@@ -131,6 +204,7 @@
 #![forbid(unsafe_code)]
 
 mod attributes;
+mod evolve;
 mod expand;
 mod partial;
 

@@ -4,12 +4,12 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Data, DeriveInput, Field, Fields, Member, Result, ext::IdentExt, spanned::Spanned};
 
-use crate::attributes::{Attributes, Skipped, serde_attribute, skipped};
+use crate::attributes::{Attributes, Filled, on_field, serde_attribute};
 
 /// The implementation of `Partial`, if some field is skipped.
 pub(crate) fn partial(input: &DeriveInput, attributes: &Attributes) -> Result<Option<TokenStream>> {
     refuse_on_variants(input)?;
-    let fields = fields(input)?;
+    let fields = fields(input, attributes)?;
     let Some((first, _)) = fields.iter().find(|(_, skipped)| skipped.is_some()) else { return Ok(None) };
     check(input, attributes, first)?;
     let Data::Struct(data) = &input.data else { return Ok(None) };
@@ -86,13 +86,30 @@ pub(crate) fn partial(input: &DeriveInput, attributes: &Attributes) -> Result<Op
 }
 
 /// The fields of a struct, and what each becomes if it is skipped.
-fn fields(input: &DeriveInput) -> Result<Vec<(&Field, Option<Skipped>)>> {
+fn fields<'i>(input: &'i DeriveInput, attributes: &Attributes) -> Result<Vec<(&'i Field, Option<Filled>)>> {
     let fields: Vec<&Field> = match &input.data {
         Data::Struct(data) => data.fields.iter().collect(),
         Data::Enum(data) => data.variants.iter().flat_map(|variant| &variant.fields).collect(),
         Data::Union(data) => data.fields.named.iter().collect(),
     };
-    fields.into_iter().map(|field| Ok((field, skipped(field)?))).collect()
+    let saved = |field: &Field| attributes_of_saved(field, attributes);
+    fields
+        .into_iter()
+        .map(|field| {
+            saved(field)?;
+            Ok((field, on_field(field)?.skipped))
+        })
+        .collect()
+}
+
+/// Refuses what nothing would look at: serde has attributes of its own for fields that files lack or call otherwise.
+fn attributes_of_saved(field: &Field, attributes: &Attributes) -> Result<()> {
+    let on = on_field(field)?;
+    if attributes.pod || (on.default.is_none() && on.aliases.is_empty()) {
+        return Ok(());
+    }
+    let message = "default and alias on a saved field are for persist(pod) types: write #[serde(default)] or #[serde(alias = \"...\")]";
+    Err(syn::Error::new_spanned(field, message))
 }
 
 fn check(input: &DeriveInput, attributes: &Attributes, field: &Field) -> Result<()> {
@@ -131,15 +148,15 @@ fn refuse_on_variants(input: &DeriveInput) -> Result<()> {
 /// Every field of the type, from the stand-in or from its default.
 fn from_owned<'f>(
     fields: &'f Fields,
-    skipped: &'f [(&Field, Option<Skipped>)],
+    skipped: &'f [(&Field, Option<Filled>)],
     places: &'f [Member],
 ) -> impl Iterator<Item = TokenStream> + 'f {
     let mut places = places.iter();
     fields.members().zip(skipped).map(move |(member, (field, skipped))| match skipped {
-        Some(Skipped::Default) => {
+        Some(Filled::Default) => {
             quote_spanned!(field.ty.span()=> #member: ::core::default::Default::default())
         }
-        Some(Skipped::Function(path)) => quote_spanned!(path.span()=> #member: #path()),
+        Some(Filled::Function(path)) => quote_spanned!(path.span()=> #member: #path()),
         None => {
             let place = places.next();
             quote!(#member: saved.#place)

@@ -5,6 +5,7 @@ mod gather;
 mod learn;
 mod map;
 mod serializer;
+mod values;
 mod writer;
 
 use serde::Serialize;
@@ -23,6 +24,7 @@ use crate::shape::Shape;
 
 pub use crate::encode::batches::{Batches, encode_learned};
 pub use crate::encode::learn::{Learned, Learner};
+pub use crate::encode::values::{encode_values, encode_values_like};
 
 /// Rows that may add to the plan one by one; after that the shape of all rows is learnt at once.
 const MISSES_MAX: u32 = 128;

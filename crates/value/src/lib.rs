@@ -65,7 +65,9 @@ mod value;
 mod wire;
 
 pub use crate::decode::Decoder;
-pub use crate::encode::{Batches, Learned, Learner, Rows, Suspects, encode, encode_learned};
+pub use crate::encode::{
+    Batches, Learned, Learner, Rows, Suspects, encode, encode_learned, encode_values, encode_values_like,
+};
 pub use crate::entities::{Entities, EntityType, NONE, Resolve};
 pub use crate::error::{Error, Problem, ShapeProblem};
 pub use crate::options::Options;

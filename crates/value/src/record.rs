@@ -1,4 +1,4 @@
-mod fields;
+pub(crate) mod fields;
 mod serializer;
 mod shape;
 
@@ -18,7 +18,7 @@ use crate::shape::Prim;
 pub(crate) struct Recorder {
     positions: Vec<Vec<Alternative>>,
     types: Vec<Named>,
-    fields: Vec<FieldsRecord>,
+    fields: Vec<FieldsRecord<'static>>,
     index: HashMap<(u8, &'static str, usize), u32>,
     entity: EntityType,
     has_entities: bool,

@@ -1,3 +1,4 @@
+mod access;
 mod difference;
 mod display;
 

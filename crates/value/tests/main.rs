@@ -13,4 +13,5 @@ mod marks;
 mod postcard_oracle;
 mod shapes;
 mod support;
+mod values;
 mod zoo;

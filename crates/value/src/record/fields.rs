@@ -1,20 +1,24 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::plan::Backs;
 
 /// Which fields the values of a struct had, and in which order.
 #[derive(Default)]
-pub(super) struct FieldsRecord {
-    pub(super) list: Vec<FieldRecord>,
+pub(crate) struct FieldsRecord<'n> {
+    pub(crate) list: Vec<FieldRecord<'n>>,
     /// Values recorded so far.
     values: u64,
     /// (a, b): some value wrote `b` right behind `a`.
     edges: BTreeSet<(usize, usize)>,
+    by_name: HashMap<&'n str, usize>,
 }
 
-pub(super) struct FieldRecord {
-    pub(super) name: &'static str,
-    pub(super) position: u32,
+/// Of so many fields each is looked at: that takes less than a look into a map.
+const FEW: usize = 16;
+
+pub(crate) struct FieldRecord<'n> {
+    pub(crate) name: &'n str,
+    pub(crate) position: u32,
     /// How many values had the field.
     count: u64,
     /// Number of the value that had it last.
@@ -23,31 +27,32 @@ pub(super) struct FieldRecord {
 
 /// One value's way through its fields.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Visit {
+pub(crate) struct Visit {
     number: u64,
     before: Option<usize>,
 }
 
-impl FieldsRecord {
-    pub(super) fn start(&mut self) -> Visit {
+impl<'n> FieldsRecord<'n> {
+    pub(crate) fn start(&mut self) -> Visit {
         self.values += 1;
         Visit { number: self.values, before: None }
     }
 
     /// The position of the field, or none if it was written already. `fresh` makes the position of a new field.
-    pub(super) fn field(
+    pub(crate) fn field(
         &mut self,
         visit: &mut Visit,
-        name: &'static str,
+        name: &'n str,
         fresh: impl FnOnce() -> u32,
     ) -> Option<u32> {
         let next = visit.before.map_or(0, |before| before + 1);
         let index = if self.list.get(next).is_some_and(|field| field.name == name) {
             next
-        } else if let Some(index) = self.list.iter().position(|field| field.name == name) {
+        } else if let Some(index) = self.find(name) {
             index
         } else {
             self.list.push(FieldRecord { name, position: fresh(), count: 0, last: 0 });
+            self.by_name.insert(name, self.list.len() - 1);
             self.list.len() - 1
         };
         let field = self.list.get_mut(index)?;
@@ -63,14 +68,22 @@ impl FieldsRecord {
         Some(field.position)
     }
 
-    pub(super) fn required(&self, field: &FieldRecord) -> bool {
+    /// Where a field stands in the list.
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        if self.list.len() <= FEW {
+            return self.list.iter().position(|field| field.name == name);
+        }
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn required(&self, field: &FieldRecord<'_>) -> bool {
         field.count == self.values
     }
 
     /// The fields in the order of the shape, as indices into the list.
     ///
     /// Of the fields that no unplaced field precedes the smallest name comes next; if there is none, the smallest name of all.
-    pub(super) fn order(&self) -> Vec<usize> {
+    pub(crate) fn order(&self) -> Vec<usize> {
         let mut waits = vec![0_usize; self.list.len()];
         for (_, after) in &self.edges {
             if let Some(count) = waits.get_mut(*after) {
@@ -99,7 +112,7 @@ impl FieldsRecord {
     }
 
     /// The edges that run against the order.
-    pub(super) fn backs(&self, order: &[usize]) -> Backs {
+    pub(crate) fn backs(&self, order: &[usize]) -> Backs {
         let mut places = vec![0_u32; order.len()];
         for (place, index) in (0..).zip(order) {
             if let Some(slot) = places.get_mut(*index) {
