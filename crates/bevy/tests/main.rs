@@ -8,6 +8,10 @@
 mod attributes;
 mod bundles;
 mod commands;
+mod delta;
+mod delta_apply;
+mod delta_random;
+mod earlier;
 mod entities;
 mod hierarchy;
 mod hooks;

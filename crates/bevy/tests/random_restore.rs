@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[derive(Debug, Clone)]
-enum Edit {
+pub(crate) enum Edit {
     Spawn(u8),
     Despawn(Index),
     Insert(Index, u8),
@@ -21,7 +21,7 @@ enum Edit {
     Turn(Index),
 }
 
-fn edit() -> impl Strategy<Value = Edit> {
+pub(crate) fn edit() -> impl Strategy<Value = Edit> {
     let entity = any::<Index>;
     prop_oneof![
         any::<u8>().prop_map(Edit::Spawn),
@@ -46,7 +46,7 @@ fn insert(entity: &mut EntityWorldMut<'_>, what: u8) {
     };
 }
 
-fn apply(world: &mut World, edits: &[Edit]) {
+pub(crate) fn apply(world: &mut World, edits: &[Edit]) {
     for edit in edits {
         // bevy's resources are entities as well.
         let mut entities = world.query_filtered::<Entity, Without<IsResource>>();
@@ -102,7 +102,7 @@ fn apply(world: &mut World, edits: &[Edit]) {
 }
 
 /// Recipes without cycles among parents: each entity may only name an earlier one.
-fn acyclic(recipes: &[Recipe]) -> World {
+pub(crate) fn acyclic(recipes: &[Recipe]) -> World {
     let mut world = build(recipes, &[]);
     let entities: Vec<Entity> = world.query::<Entity>().iter(&world).collect();
     for entity in entities {

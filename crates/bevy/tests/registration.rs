@@ -66,7 +66,7 @@ fn an_unknown_component_is_an_error_that_says_what_to_do() {
 }
 
 #[test]
-fn a_changed_layout_is_a_mismatch_and_spawns_nothing() {
+fn a_layout_that_the_file_does_not_fit_is_an_error_and_spawns_nothing() {
     #[derive(Component, Persist, Clone, Copy)]
     #[persist(crate = "keepstone_ecs_persist", name = "test.health", pod)]
     #[repr(C)]
@@ -75,19 +75,31 @@ fn a_changed_layout_is_a_mismatch_and_spawns_nothing() {
         max: i32,
         shield: i32,
     }
+    #[derive(Component, Persist, Clone, Copy)]
+    #[persist(crate = "keepstone_ecs_persist", name = "test.health", pod)]
+    #[repr(C)]
+    struct Unsigned {
+        current: u32,
+    }
     let mut world = World::new();
     world.spawn((Label("first".into()), Health { current: 1, max: 2 }));
     let derived = <World as EcsWorld<Bevy>>::derived_registry().unwrap();
     let capture = world.capture(derived).unwrap();
-    let mut registry = Registry::default();
-    registry.add::<Health3>().unwrap();
-    registry.add::<Label>().unwrap();
-    let mut target = World::new();
-    let before = target.entities().count_spawned();
-    let error =
-        target.spawn_doc(&capture.doc, &registry, &keepstone_bevy::SpawnOptions::default()).unwrap_err();
-    assert!(matches!(error, Error::Mismatch { .. }), "{error}");
-    assert_eq!(target.entities().count_spawned(), before);
+    let refused = |add: fn(&mut Registry) -> Result<(), Error>| {
+        let mut registry = Registry::default();
+        add(&mut registry).unwrap();
+        registry.add::<Label>().unwrap();
+        let mut target = World::new();
+        let before = target.entities().count_spawned();
+        let error =
+            target.spawn_doc(&capture.doc, &registry, &keepstone_bevy::SpawnOptions::default()).unwrap_err();
+        assert_eq!(target.entities().count_spawned(), before);
+        error
+    };
+    let error = refused(RegistryExt::add::<Health3>);
+    assert!(matches!(&error, Error::MissingField { field, .. } if field == "shield"), "{error}");
+    let error = refused(RegistryExt::add::<Unsigned>);
+    assert!(matches!(&error, Error::Mismatch { found, .. } if found.contains("current")), "{error}");
 }
 
 #[test]

@@ -118,6 +118,34 @@ fn change_detection_sees_what_was_written_and_nothing_else() {
 }
 
 #[test]
+fn of_a_long_table_those_rows_are_changed_that_differ() {
+    let mut world = World::new();
+    let ids: Vec<Entity> = world
+        .spawn_batch((0..5000_u16).map(|i| (position(i), Health { current: i.into(), max: 100 })))
+        .collect();
+    let state = state(&world);
+    let row = |at: usize| ids[at];
+    // All but one, single ones, a run across what is compared at a time, and the ends.
+    for wanted in [
+        (0..5000).filter(|at| *at != 2500).collect::<Vec<usize>>(),
+        (0..5000).step_by(3).collect(),
+        (900..2100).collect(),
+        vec![0, 4999],
+        (0..5000).collect(),
+    ] {
+        for &at in &wanted {
+            world.get_mut::<Position>(row(at)).unwrap().z -= 1.0;
+        }
+        world.clear_trackers();
+        let report = check_restore(&mut world, &state);
+        assert_eq!(report.written, wanted.len() as u64);
+        let wanted: Vec<Entity> = wanted.into_iter().map(row).collect();
+        assert_eq!(changed::<Position>(&mut world), wanted);
+        assert!(changed::<Health>(&mut world).is_empty());
+    }
+}
+
+#[test]
 fn an_entity_that_was_despawned_comes_back_under_a_new_id() {
     let mut world = World::new();
     let target = world.spawn(Label("target".into())).id();
@@ -253,15 +281,15 @@ fn an_error_leaves_the_world_as_it_was() {
     #[derive(Component, Persist, Clone, Copy)]
     #[persist(crate = "keepstone_ecs_persist", name = "test.health", pod)]
     #[repr(C)]
-    struct Wide {
-        current: i64,
+    struct Other {
+        current: [u8; 4],
     }
     let mut world = crowd();
     let state = state(&world);
     world.get_mut::<Position>(state.entities[0]).unwrap().x = 50.0;
     let mut other = Registry::default();
     keepstone_bevy::RegistryExt::add::<Position>(&mut other).unwrap();
-    keepstone_bevy::RegistryExt::add::<Wide>(&mut other).unwrap();
+    keepstone_bevy::RegistryExt::add::<Other>(&mut other).unwrap();
     let mut options = SpawnOptions::default();
     options.unknown = keepstone_bevy::Unknown::Skip;
     world.despawn(state.entities[9]);

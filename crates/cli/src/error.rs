@@ -95,6 +95,9 @@ pub(crate) enum Error {
     #[error("{}: nothing of it is left that could be saved", path.display())]
     NothingLeft { path: PathBuf },
 
+    #[error("{}: is a delta of which something is lost, and what is left would make another state than the next delta of its chain is for; load the base with the deltas before it, or take a new base", path.display())]
+    DeltaLost { path: PathBuf },
+
     #[error("there is no conversion to {target} yet; --to keep, json and pecs are built")]
     TargetNotBuilt { target: &'static str },
 
@@ -129,7 +132,7 @@ impl Error {
             Self::Keep { source, .. } => source.kind(),
             Self::World { source, .. } | Self::Capture { source } => source.kind(),
             Self::Foreign { source, .. } => source.kind(),
-            Self::UnknownFormat { .. } | Self::NothingLeft { .. } => Kind::Damaged,
+            Self::UnknownFormat { .. } | Self::NothingLeft { .. } | Self::DeltaLost { .. } => Kind::Damaged,
             Self::NoLog { .. } | Self::NoVectors { .. } | Self::NoGeneration { .. } => Kind::NotFound,
             Self::AppendStopped { source, .. } => source.kind(),
             Self::Stdin { .. } | Self::Stdout { .. } => Kind::Io,

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod awsv;
+mod delta;
 mod edgevec;
 mod evec;
 mod generations;

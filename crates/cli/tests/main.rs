@@ -11,6 +11,7 @@ mod awsv;
 mod convert;
 mod converted_save;
 mod damage;
+mod delta;
 mod demo;
 mod diff;
 mod edgevec;

@@ -204,7 +204,7 @@ pub enum Error {
         expected: &'static str,
     },
     /// The header has flags that are not read: the file holds something else than it seems to.
-    #[error("flags at byte {offset}: {unknown:#06x} is not read; the file is of a newer version")]
+    #[error("flags at byte {offset}: {unknown:#06x} is not read; {}", flags_remedy(*offset, *unknown))]
     Flags {
         /// Where the flags stand in the file.
         offset: u64,
@@ -406,6 +406,15 @@ impl Error {
 
 fn article(format: &str) -> &'static str {
     if format.starts_with(['a', 'e', 'i', 'o', 'u', 'E']) { "an" } else { "a" }
+}
+
+/// What to do about flags: PECS has them at byte 8, and calls bit 2 delta.
+fn flags_remedy(offset: u64, unknown: u16) -> &'static str {
+    if (offset, unknown) == (8, 4) {
+        "it marks a delta, and deltas are not read from files of PECS; save the world whole, or what changed with save_delta"
+    } else {
+        "the file is of a newer version"
+    }
 }
 
 fn between(least: u64, most: u64) -> String {

@@ -1,15 +1,11 @@
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-    num::NonZeroUsize,
-};
+mod stored;
 
-use keepstone_format::{
-    FileKind, ReadAt, Reader, Section, SectionId,
-    plain::{self, Plain},
-    wire::Input,
-};
+use std::{borrow::Cow, collections::BTreeMap, num::NonZeroUsize};
 
+use keepstone_format::{FileKind, ReadAt, Reader, Section, SectionId, wire::Input};
+
+pub(crate) use self::stored::Sections;
+use self::stored::Stored;
 use crate::{
     check::{TABLES_MAX, invalid},
     doc::{Column, ColumnData, Table, WorldDoc},
@@ -206,8 +202,49 @@ fn no_world(world: u16) -> Error {
     Error::NoWorld { world: world.to_string(), found: "one world, in parts".to_owned() }
 }
 
+/// The parts of a container of kind *delta*.
+pub(crate) struct Changes<'a> {
+    pub(crate) delta: Cow<'a, [u8]>,
+    pub(crate) rows: Cow<'a, [u8]>,
+    /// Not checked yet: what its references may lead to is not known here.
+    pub(crate) doc: WorldDoc<'a>,
+}
+
+/// Reads the sections of a delta.
+pub(crate) fn decode_changes<R: ReadAt>(reader: &Reader<R>) -> Result<Changes<'_>, Error> {
+    let schema = Schema::read(reader, 0)?;
+    let mut sections = Stored::new(reader, 0);
+    sections.used = 1;
+    let delta = sections.take(SectionId::DELTA, 0)?;
+    // One byte of a list may be a row, which is four in memory.
+    sections.charge(delta.len() as u64 * 4)?;
+    let rows = sections.take(SectionId::ROWS, 0)?;
+    let mut doc = decode_unchecked(&mut sections, schema, reader.limits().rows_max)?;
+    doc.meta = WorldMeta::from_metadata(reader.head());
+    let mut owned = 0;
+    for section in reader.sections() {
+        let (id, instance) = (section.id(), section.instance());
+        if !matches!(id, SectionId::DELTA | SectionId::ROWS) {
+            check_known(id, instance)?;
+        }
+        owned += usize::from(id.is_reserved() && !id.is_ancillary());
+    }
+    sections.finish_with(owned)?;
+    Ok(Changes { delta, rows, doc })
+}
+
 /// Reads a world in one piece, whose schema was taken already.
 pub(crate) fn decode_whole<'a>(
+    sections: &mut impl Sections<'a>,
+    schema: Schema,
+    rows_max: u32,
+) -> Result<WorldDoc<'a>, Error> {
+    let doc = decode_unchecked(sections, schema, rows_max)?;
+    doc.check()?;
+    Ok(doc)
+}
+
+fn decode_unchecked<'a>(
     sections: &mut impl Sections<'a>,
     schema: Schema,
     rows_max: u32,
@@ -224,107 +261,7 @@ pub(crate) fn decode_whole<'a>(
     for ((component, taken), rows) in (0_u16..).zip(&mut doc.columns).zip(rows) {
         taken.data = column(sections, component, &taken.schema, rows)?;
     }
-    doc.check()?;
     Ok(doc)
-}
-
-/// Where the sections of one world, or of one part of it, come from.
-pub(crate) trait Sections<'a> {
-    /// Whether a section is there.
-    fn has(&self, id: SectionId, component: u16) -> bool;
-    /// Takes a section that has to be there as a whole.
-    fn take(&mut self, id: SectionId, component: u16) -> Result<Cow<'a, [u8]>, Error>;
-    /// Takes a section that has to be there in pieces.
-    fn take_pieces(&mut self, id: SectionId, component: u16) -> Result<Vec<Cow<'a, [u8]>>, Error>;
-    /// Counts bytes that decoding takes, and checks that all together stay within the limit.
-    fn charge(&mut self, bytes: u64) -> Result<(), Error>;
-
-    /// Takes a section of plain values.
-    fn take_plain<T: Plain>(&mut self, id: SectionId, component: u16) -> Result<Cow<'a, [T]>, Error> {
-        match self.take(id, component)? {
-            Cow::Borrowed(bytes) => Ok(plain::from_le_bytes_cow(bytes)?),
-            Cow::Owned(bytes) => Ok(Cow::Owned(plain::from_le_bytes_cow(&bytes)?.into_owned())),
-        }
-    }
-}
-
-/// The sections of one world or part in a container that can be read anywhere.
-struct Stored<'a, R> {
-    reader: &'a Reader<R>,
-    world: u16,
-    /// Sections of this world that were read.
-    used: usize,
-    /// Bytes that they decode to.
-    bytes: u64,
-    /// Chunks of sections that were read ahead.
-    fetched: HashMap<(SectionId, u32), Vec<Cow<'a, [u8]>>>,
-}
-
-impl<'a, R: ReadAt> Stored<'a, R> {
-    fn new(reader: &'a Reader<R>, world: u16) -> Self {
-        Self { reader, world, used: 0, bytes: 0, fetched: HashMap::new() }
-    }
-
-    /// Finds a section that has to be there, and checks that the world as a whole stays within the limit.
-    fn claim(&mut self, id: SectionId, component: u16) -> Result<&'a Section, Error> {
-        let section = self.reader.find(id, instance(self.world, component))?;
-        self.used += 1;
-        self.charge(section.decoded_len())?;
-        Ok(section)
-    }
-
-    /// Checks that the world has no section that was not read.
-    fn finish(&self) -> Result<(), Error> {
-        let mut owned = 0;
-        for section in self.reader.sections() {
-            check_known(section.id(), section.instance())?;
-            let is_ours = WORLD_SECTIONS.contains(&section.id());
-            owned += usize::from(is_ours && section.instance() >> 16 == u32::from(self.world));
-        }
-        self.finish_with(owned)
-    }
-
-    /// Checks that as many sections were read as the world has.
-    fn finish_with(&self, owned: usize) -> Result<(), Error> {
-        if owned != self.used {
-            return Err(invalid("sections of the world", owned, self.used));
-        }
-        Ok(())
-    }
-}
-
-impl<'a, R: ReadAt> Sections<'a> for Stored<'a, R> {
-    fn has(&self, id: SectionId, component: u16) -> bool {
-        self.reader.find(id, instance(self.world, component)).is_ok()
-    }
-
-    fn take(&mut self, id: SectionId, component: u16) -> Result<Cow<'a, [u8]>, Error> {
-        let section = self.claim(id, component)?;
-        let Some(mut chunks) = self.fetched.remove(&(id, section.instance())) else {
-            return Ok(self.reader.read(section)?);
-        };
-        match chunks.len() {
-            0 | 1 => Ok(chunks.pop().unwrap_or_default()),
-            _ => Ok(Cow::Owned(chunks.concat())),
-        }
-    }
-
-    fn take_pieces(&mut self, id: SectionId, component: u16) -> Result<Vec<Cow<'a, [u8]>>, Error> {
-        let section = self.claim(id, component)?;
-        if let Some(chunks) = self.fetched.remove(&(id, section.instance())) {
-            return Ok(chunks);
-        }
-        Ok(self.reader.chunks(section)?.collect::<Result<_, _>>()?)
-    }
-
-    fn charge(&mut self, bytes: u64) -> Result<(), Error> {
-        self.bytes = self.bytes.saturating_add(bytes);
-        let allowed = self.reader.limits().decoded_max;
-        if self.bytes > allowed {
-            return Err(Error::Limit { what: "decoded bytes of a world", needs: self.bytes, allowed });
-        }
-        Ok(())
-    }
 }
 
 fn take_lengths<'a>(sections: &mut impl Sections<'a>, component: u16, rows: u32) -> Result<Lengths, Error> {

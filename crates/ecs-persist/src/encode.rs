@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     lengths::Lengths,
     report::EncodeReport,
-    schema::hash_encoded,
+    schema::{encode_all, hash_encoded},
 };
 
 /// How a world becomes a container.
@@ -116,9 +116,30 @@ pub(crate) fn write_world<'c, W: Write>(
         put_column(column, options, whole, &mut |id, bytes, options| {
             let written = match &bytes {
                 Bytes::One(bytes) => writer.coded_from_with(id, instance, &[bytes], options),
+                Bytes::Pieces([piece]) => writer.coded_from_with(id, instance, &[piece], options),
                 Bytes::Pieces(_) => writer.coded_from_with(id, instance, &bytes.pieces(), options),
             };
             Ok(written?)
+        })?;
+    }
+    Ok(())
+}
+
+/// Takes a section: its id, its instance, and what it holds in pieces.
+pub(crate) type PutSection<'p> = dyn FnMut(SectionId, u32, &[&[u8]]) + 'p;
+
+/// Hands out what the sections of a world in one piece hold, in their order.
+pub(crate) fn each_section(doc: &WorldDoc<'_>, put: &mut PutSection<'_>) -> Result<(), Error> {
+    put(SectionId::SCHEMA, 0, &[&doc.schema().encode()?]);
+    put(SectionId::TABLES, 0, &[&encode_tables(&doc.name, doc, &[], None)?]);
+    if let Some(ids) = &doc.foreign_ids {
+        put(SectionId::FOREIGN_IDS, 0, &[&plain::to_le_bytes_cow(ids)]);
+    }
+    let (options, whole) = (EncodeOptions::default(), SectionOptions::new(Codec::None));
+    for (component, column) in (0_u16..).zip(&doc.columns) {
+        put_column(column, &options, whole, &mut |id, bytes, _| {
+            put(id, instance(0, component), &bytes.pieces());
+            Ok(())
         })?;
     }
     Ok(())
@@ -170,7 +191,7 @@ pub fn encode_worlds<W: Write>(
     let mut tail = Metadata::new();
     let mut report = EncodeReport::default();
     for (index, world) in (0_u16..=u16::MAX).zip(worlds) {
-        let schema = world.schema().encode()?;
+        let schema = encode_all(world.columns.iter().map(|column| &column.schema))?;
         let tables = encode_tables(&world.name, world, &[], None)?;
         let (ids, columns) = (world.foreign_ids.as_deref(), (0_u16..).zip(&world.columns));
         write_world(&mut writer, index, &schema, &tables, ids, columns, options)?;
@@ -194,9 +215,12 @@ fn check_worlds(worlds: &[&WorldDoc<'_>]) -> Result<(), Error> {
     if needs > allowed {
         return Err(Error::Limit { what: "worlds of a file", needs, allowed });
     }
+    worlds.iter().try_for_each(|world| world.check())?;
+    if worlds.len() == 1 {
+        return Ok(());
+    }
     let mut names = HashSet::new();
     for world in worlds {
-        world.check()?;
         if !names.insert(&world.name) {
             return Err(invalid("name of a world", &world.name, "one that no other world of the file has"));
         }

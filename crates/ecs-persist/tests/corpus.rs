@@ -1,11 +1,13 @@
 //! Replays the inputs on which this crate was fuzzed, and mutates them. `fuzz/README.md` says how to look for more.
 
 mod columns;
+mod delta;
 #[cfg(feature = "json")]
 mod json;
 #[path = "../../format/tests/corpus/mutate.rs"]
 mod mutate;
 mod parts;
+mod record;
 mod rows;
 
 use mutate::{Random, mutate, replay, storm};
@@ -18,6 +20,12 @@ fn forge_world(random: &mut Random, bytes: &mut Vec<u8>, other: &[u8]) {
 /// The same, mostly as a world in parts.
 fn forge_parts(random: &mut Random, bytes: &mut Vec<u8>, other: &[u8]) {
     let seal = if random.below(8) == 0 { columns::sealed } else { parts::sealed };
+    forge(random, bytes, other, seal);
+}
+
+/// The same, mostly as a delta.
+fn forge_delta(random: &mut Random, bytes: &mut Vec<u8>, other: &[u8]) {
+    let seal = if random.below(8) == 0 { columns::sealed } else { delta::sealed };
     forge(random, bytes, other, seal);
 }
 
@@ -70,9 +78,23 @@ fn worlds_in_parts_are_read_or_refused_in_every_way_alike() {
 }
 
 #[test]
+fn deltas_are_read_or_refused_and_apply_whole_or_not_at_all() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/delta");
+    let corpus = replay(folder, delta::check);
+    storm("delta", &corpus, 10_000, delta::check, forge_delta);
+}
+
+#[test]
 #[cfg(feature = "json")]
 fn worlds_in_json_are_read_or_refused_and_written_again_equal() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/json");
     let corpus = replay(folder, json::check);
     storm("json", &corpus, 5_000, json::check, mutate);
+}
+
+#[test]
+fn records_of_entities_are_read_or_refused_and_written_again_equal() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/record");
+    let corpus = replay(folder, record::check);
+    storm("record", &corpus, 20_000, record::check, mutate);
 }

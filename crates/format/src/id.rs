@@ -13,7 +13,7 @@ impl FileKind {
     pub const SNAPSHOT: Self = Self(3);
     /// Exported checkpoints.
     pub const CHECKPOINT_EXPORT: Self = Self(4);
-    /// A delta to a base (draft).
+    /// What changed in a world since a base.
     pub const DELTA: Self = Self(5);
 
     /// Returns the registered name, if the kind has one.
@@ -72,10 +72,10 @@ impl SectionId {
     pub const ARRAY: Self = Self(0x0031);
     /// Which bytes of an array a repair has found lost.
     pub const ARRAY_LOST: Self = Self(0x0032);
-    /// The rows of a delta (draft).
-    pub const DELTA_ROWS: Self = Self(0x0050);
-    /// The values of a delta (draft).
-    pub const DELTA_VALUES: Self = Self(0x0051);
+    /// The place of a delta in its chain, and what is gone.
+    pub const DELTA: Self = Self(0x0050);
+    /// Which row each entity of a delta is.
+    pub const ROWS: Self = Self(0x0051);
     /// A world of a converted aw-save file: the bytes of its ECS as they are.
     pub const AWSV_WORLD: Self = Self(0x0060);
     /// What a converted aw-save file is: the one section that makes a container such a file.
@@ -119,8 +119,8 @@ impl SectionId {
             Self::ARRAY_HEAD => "ARRAY_HEAD",
             Self::ARRAY => "ARRAY",
             Self::ARRAY_LOST => "ARRAY_LOST",
-            Self::DELTA_ROWS => "DELTA_ROWS",
-            Self::DELTA_VALUES => "DELTA_VALUES",
+            Self::DELTA => "DELTA",
+            Self::ROWS => "ROWS",
             Self::AWSV_WORLD => "AWSV_WORLD",
             Self::AWSV_SAVE => "AWSV_SAVE",
             Self::AWSV_COMPANIONS => "AWSV_COMPANIONS",

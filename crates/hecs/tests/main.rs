@@ -6,7 +6,12 @@
 )]
 
 mod both_ecs;
+mod delta;
+mod delta_hostile;
+mod delta_random;
+mod earlier;
 mod entities;
+mod handles;
 mod identity;
 mod in_parts;
 mod left_out;

@@ -63,7 +63,7 @@ fn a_newer_version_and_another_encoding_are_refused() {
     let error = load(&bytes, &older, &SpawnOptions::default()).err().unwrap();
     assert!(matches!(error, Error::NewerComponent { found: 2, newest: 1, .. }), "{error}");
     let mut other = Registry::default();
-    other.add_as::<crate::support::Health, keepstone_ecs_persist::AsPlain>("test.thing", 2).unwrap();
+    other.add_as::<f32, keepstone_ecs_persist::AsPlain>("test.thing", 2).unwrap();
     let error = load(&bytes, &other, &SpawnOptions::default()).err().unwrap();
     assert!(matches!(error, Error::Mismatch { ref name, .. } if name == "test.thing"), "{error}");
     assert!(world.difference(&World::new(), &[], &newer).unwrap().is_none());

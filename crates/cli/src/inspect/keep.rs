@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::arrays::{self, ArraySummary};
 use super::awsv::{self, Bundle};
+use super::delta::{self, Delta};
 use super::metadata::{HeadMetadata, TailMetadata};
 use super::sections::{self, SectionSummary};
 use super::world::{self, World};
@@ -35,6 +36,11 @@ pub(super) struct Container {
     world_count: usize,
     /// The first 64.
     worlds: Vec<World>,
+    /// What a delta changes.
+    delta: Option<Delta>,
+    /// Why that can't be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delta_fault: Option<String>,
     /// A converted save of aw-save.
     save: Option<Bundle>,
     arrays: Vec<ArraySummary>,
@@ -60,6 +66,11 @@ pub(super) fn describe<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Con
         FileKind::WORLD => (world::numbers(reader).len(), world::inspect(path, reader)?),
         _ => (0, Vec::new()),
     };
+    let delta = (header.kind == FileKind::DELTA).then(|| delta::inspect(reader)).transpose();
+    let (delta, delta_fault) = match delta {
+        Ok(delta) => (delta, None),
+        Err(fault) => (None, Some(fault)),
+    };
     let keep = |source| Error::Keep { path: path.to_owned(), source };
     let (arrays, array_faults) = arrays::summarize(reader).map_err(keep)?;
     let Header { major, minor, kind, required, optional, store_id, epoch, .. } = header;
@@ -80,6 +91,8 @@ pub(super) fn describe<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Con
         bytes_stored: sections.iter().map(|section| section.bytes_stored).sum(),
         world_count,
         worlds,
+        delta,
+        delta_fault,
         save: awsv::of_container(path, reader)?,
         arrays,
         array_faults,
@@ -90,6 +103,27 @@ pub(super) fn describe<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Con
 /// The numbers of the bits that are set.
 fn bits(mask: u64) -> Vec<u32> {
     (0..u64::BITS).filter(|bit| mask >> bit & 1 == 1).collect()
+}
+
+impl Container {
+    fn write_arrays(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.arrays.is_empty() {
+            writeln!(f, "\narrays")?;
+            let mut grid = Grid::new("<><<>>>");
+            grid.line(ArraySummary::TITLES.map(str::to_owned));
+            for array in self.arrays.iter().take(SECTIONS_SHOWN_MAX) {
+                grid.line(array.cells());
+            }
+            write!(f, "{grid}")?;
+            if let Some(more) = self.arrays.len().checked_sub(SECTIONS_SHOWN_MAX).filter(|more| *more > 0) {
+                writeln!(f, "  and {} more; --json lists all", count(more as u64))?;
+            }
+        }
+        for fault in self.array_faults.iter().take(SECTIONS_SHOWN_MAX) {
+            writeln!(f, "\nwarning: {}", Shown(fault))?;
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for Container {
@@ -120,24 +154,16 @@ impl fmt::Display for Container {
         if let Some(more) = self.world_count.checked_sub(self.worlds.len()).filter(|more| *more > 0) {
             writeln!(f, "\nand {} more", plural(more as u64, "world"))?;
         }
+        if let Some(delta) = &self.delta {
+            write!(f, "\n{delta}")?;
+        }
+        if let Some(fault) = &self.delta_fault {
+            writeln!(f, "\nwarning: {}", Shown(fault))?;
+        }
         if let Some(save) = &self.save {
             write!(f, "\n{save}")?;
         }
-        if !self.arrays.is_empty() {
-            writeln!(f, "\narrays")?;
-            let mut grid = Grid::new("<><<>>>");
-            grid.line(ArraySummary::TITLES.map(str::to_owned));
-            for array in self.arrays.iter().take(SECTIONS_SHOWN_MAX) {
-                grid.line(array.cells());
-            }
-            write!(f, "{grid}")?;
-            if let Some(more) = self.arrays.len().checked_sub(SECTIONS_SHOWN_MAX).filter(|more| *more > 0) {
-                writeln!(f, "  and {} more; --json lists all", count(more as u64))?;
-            }
-        }
-        for fault in self.array_faults.iter().take(SECTIONS_SHOWN_MAX) {
-            writeln!(f, "\nwarning: {}", Shown(fault))?;
-        }
+        self.write_arrays(f)?;
         // A world's own sections stand in its components.
         let others: Vec<&SectionSummary> =
             self.sections.iter().filter(|section| self.worlds.is_empty() || !section.is_of_world()).collect();

@@ -1,11 +1,14 @@
-use std::path::Path;
+use std::{io, path::Path};
 
 use keepstone::{
     WorldMeta,
     compat::{awsv::Part, edgevec::Snapshot},
-    ecs::{EncodeOptions, PartSink as _, PartWriter, WorldDoc, encode_worlds, for_each_part, list_worlds},
+    ecs::{
+        EncodeOptions, PartSink as _, PartWriter, WorldDelta, WorldDoc, encode_worlds, for_each_part,
+        list_worlds,
+    },
     format::{
-        self, FileKind, Limits, Metadata, Reader, SalvageReport, SectionId, SectionLayout, Writer,
+        self, FileKind, Kind, Limits, Metadata, Reader, SalvageReport, SectionId, SectionLayout, Writer,
         WriterOptions, tag,
     },
 };
@@ -15,7 +18,7 @@ use super::lost::Lost;
 use super::parts::{self, InParts};
 use super::{LeftOut, Written, blame, world};
 use crate::arrays::is_of_array;
-use crate::convert::{Out, replace};
+use crate::convert::replace;
 use crate::error::{Error, with_causes};
 use crate::inspect::is_of_world;
 
@@ -49,6 +52,9 @@ pub(super) fn rebuild(
         return Err(Error::NothingLeft { path: path.to_owned() });
     }
     let mut head = report.head.clone().unwrap_or_default();
+    if kind == FileKind::DELTA {
+        check_delta(path, report, &head, &complete, lost.len(), limits)?;
+    }
     let left_out = head.log_position().filter(|_| !lost.is_empty()).map(LeftOut::new);
     if left_out.is_some() {
         head.remove(tag::LOG_POSITION);
@@ -82,7 +88,9 @@ fn rebuild_worlds(
 /// What a container seems to be whose header is lost.
 fn kind_of(sections: &[FoundSection]) -> FileKind {
     let has = |is: fn(SectionId) -> bool| sections.iter().any(|section| is(section.id));
-    if has(is_of_world) {
+    if has(|id| id == SectionId::DELTA) {
+        FileKind::DELTA
+    } else if has(is_of_world) {
         FileKind::WORLD
     } else if has(is_of_array) {
         FileKind::SNAPSHOT
@@ -141,14 +149,37 @@ fn open_new(path: &Path, bytes: Vec<u8>) -> Result<Rebuilt, Error> {
     Reader::open(bytes, limits).map_err(|source| Error::Keep { path: path.to_owned(), source })
 }
 
-fn write<'f>(
-    out: Out<'f>,
+/// A delta of which something is lost would lead to another state than the next one of its chain expects.
+fn check_delta(
+    path: &Path,
+    report: &SalvageReport,
+    head: &Metadata,
+    complete: &[&FoundSection],
+    lost: usize,
+    limits: &Limits,
+) -> Result<(), Error> {
+    let damaged = || Error::DeltaLost { path: path.to_owned() };
+    if lost > 0 {
+        return Err(damaged());
+    }
+    let (bytes, _) = write(Vec::new(), report, head.clone(), FileKind::DELTA, None, complete)
+        .map_err(|source| Error::Keep { path: path.to_owned(), source })?;
+    let reader = Reader::open(bytes, *limits).map_err(|_| damaged())?;
+    match WorldDelta::decode(&reader) {
+        Ok(_) => Ok(()),
+        Err(source) if source.kind() == Kind::Limit => Err(Error::World { path: path.to_owned(), source }),
+        Err(_) => Err(damaged()),
+    }
+}
+
+fn write<W: io::Write>(
+    out: W,
     report: &SalvageReport,
     head: Metadata,
     kind: FileKind,
     worlds: Option<&Rebuilt>,
     others: &[&FoundSection],
-) -> Result<(Out<'f>, u32), format::Error> {
+) -> Result<(W, u32), format::Error> {
     let store_id = report.header.map(|header| header.store_id).unwrap_or_default();
     let mut options = WriterOptions::new(kind).store(store_id, 0).head(head);
     options.in_parts = worlds.is_some_and(|worlds| worlds.header().is_in_parts());

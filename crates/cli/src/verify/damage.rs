@@ -105,7 +105,15 @@ impl Damage {
 
     /// Damage in the structure of a world whose checksums hold.
     pub(super) fn of_world(world: u16, error: &ecs::Error) -> Self {
-        let place = format!("world {world}");
+        Self::of_structure(format!("world {world}"), error)
+    }
+
+    /// Damage in the structure of a delta whose checksums hold.
+    pub(super) fn of_delta(error: &ecs::Error) -> Self {
+        Self::of_structure("delta".to_owned(), error)
+    }
+
+    fn of_structure(place: String, error: &ecs::Error) -> Self {
         match error {
             ecs::Error::Format(source) => {
                 let damage = Self::of_container(source);

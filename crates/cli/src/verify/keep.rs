@@ -2,7 +2,7 @@ use std::path::Path;
 
 use keepstone::{
     compat::{awsv::Converted, edgevec::snapshot::read_metadata},
-    ecs::WorldDoc,
+    ecs::{WorldDelta, WorldDoc},
     format::{FileKind, Header, Kind, Limits, ReadAt, Reader},
 };
 
@@ -79,6 +79,7 @@ pub(crate) fn structure<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<St
     let mut structure = match reader.header().kind {
         FileKind::WORLD if reader.header().is_in_parts() => parts::check(path, reader)?,
         FileKind::WORLD => check_worlds(path, reader)?,
+        FileKind::DELTA => check_delta(path, reader)?,
         _ => Structure::default(),
     };
     check_arrays(path, reader, &mut structure)?;
@@ -150,6 +151,24 @@ fn check_worlds<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Structure,
         }
     }
     structure.check_totals(reader, totals);
+    Ok(structure)
+}
+
+fn check_delta<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Structure, Error> {
+    let mut structure = Structure::default();
+    let delta_error = |source| Error::World { path: path.to_owned(), source };
+    check_size(path, reader, 0)?;
+    match WorldDelta::decode(reader) {
+        Ok(delta) => {
+            let hash = delta.doc.schema().hash().map_err(delta_error)?;
+            structure.damage.extend(hash_damage(reader, hash));
+            structure.check_totals(reader, (delta.doc.entity_count().into(), delta.doc.value_count()));
+        }
+        Err(error) if [Kind::Damaged, Kind::NotFound].contains(&error.kind()) => {
+            structure.damage.push(Damage::of_delta(&error));
+        }
+        Err(source) => return Err(delta_error(source)),
+    }
     Ok(structure)
 }
 

@@ -14,7 +14,7 @@ use super::{
     each_seed,
     in_bevy::InBevy,
     in_hecs::InHecs,
-    plan::{Ids, Plan, Value},
+    plan::{FOREIGN, Ids, Plan, Value},
 };
 
 fn canonical<E: Ecs>(world: &E::World, threads: usize) -> Vec<u8> {
@@ -104,10 +104,10 @@ fn check_change<E: Ecs>(random: &mut Random) {
     let before = build_shuffled::<E>(&plan, random);
     let at = random.index(plan.entities.len());
     let count = plan.entities.len();
-    // A marker has one value, and with one entity all references are the same.
+    // A marker has one value, with one entity all references are the same, and foreign ids are no part of a hash.
     let changeable: Vec<usize> = (0..plan.entities[at].values.len())
         .filter(|&value| ![2, 6, 7, 8].contains(&plan.entities[at].values[value].kind()) || count > 3)
-        .filter(|&value| plan.entities[at].values[value].kind() != 2)
+        .filter(|&value| ![2, FOREIGN].contains(&plan.entities[at].values[value].kind()))
         .collect();
     let Some(&which) = changeable.get(random.index(changeable.len())) else { return };
     let value = &mut plan.entities[at].values[which];

@@ -1,11 +1,14 @@
 //! Every format, as it can be written.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::{
+    collections::HashMap,
+    num::{NonZeroU32, NonZeroUsize},
+};
 
 use keepstone::{
     Codec, Json, PersistenceManager, SaveOptions, WorldFiles, WorldFormat as _,
     compat::pecs::PecsRows,
-    ecs::{EcsWorld as _, ReadOptions, SpawnOptions, WorldDoc, WriteOptions},
+    ecs::{EcsWorld as _, ForeignId, ReadOptions, SpawnOptions, WorldDoc, WriteOptions},
 };
 use keepstone_testkit::Random;
 
@@ -105,15 +108,17 @@ fn check_plain_pecs<E: Ecs>(random: &mut Random) {
     let doc = PecsRows::new().load(&mut bytes.as_slice(), &ReadOptions::default().schema(&schema)).unwrap();
     let mut loaded = E::World::empty();
     let report = loaded.spawn_doc(&doc, registry::<E>(), &SpawnOptions::default()).unwrap();
-    assert_eq!(difference::<E>(&world, &loaded, &in_order(&doc, &report.entities)), None);
+    assert_eq!(difference::<E>(&world, &loaded, &in_order(&capture.doc, &doc, &report.entities)), None);
 }
 
-/// A plain file of PECS has no tables, so its entities come in another order; its ids say what their ordinals were.
-fn in_order<T: Copy>(doc: &WorldDoc<'_>, entities: &[T]) -> Vec<T> {
-    let mut placed: Vec<(u128, T)> =
+/// A plain file of PECS has no tables, so its entities come in another order; its ids say which they are, and where they stand for none, what
+/// their ordinals were.
+fn in_order<T: Copy>(before: &WorldDoc<'_>, doc: &WorldDoc<'_>, entities: &[T]) -> Vec<T> {
+    let stand_ins = || (0..before.entity_count()).map(|ordinal| ForeignId::stand_in(ordinal).0).collect();
+    let ids = before.foreign_ids.as_ref().map_or_else(stand_ins, |ids| ids.to_vec());
+    let placed: HashMap<u128, T> =
         doc.foreign_ids.as_ref().unwrap().iter().copied().zip(entities.iter().copied()).collect();
-    placed.sort_unstable_by_key(|(id, _)| *id);
-    placed.into_iter().map(|(_, entity)| entity).collect()
+    ids.iter().map(|id| placed[id]).collect()
 }
 
 #[test]
@@ -143,7 +148,7 @@ fn check_without_schema<E: Ecs>(random: &mut Random) {
         let mut entities = report.spawned.entities;
         if how == "pecs" {
             let doc = PecsRows::new().load(&mut bytes.as_slice(), &ReadOptions::default()).unwrap();
-            entities = in_order(&doc, &entities);
+            entities = in_order(&captured::<E>(&world).doc, &doc, &entities);
         }
         assert_eq!(difference::<E>(&world, &loaded, &entities), None, "{how}");
     }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use bevy_ecs::{prelude::*, resource::IsResource};
 use keepstone::{
-    bevy::{Bevy, Persist, PersistId, PersistIds as _, PersistIndex, Registry},
+    bevy::{Bevy, ForeignId, Persist, PersistId, PersistIds as _, PersistIndex, Registry},
     ecs::IdSource,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
     build::Ecs,
-    plan::{Bag, Health, Marked, Mood, Place, Plan, Title, Value},
+    plan::{Bag, FOREIGN, Health, Marked, Mood, Place, Plan, Title, Value},
 };
 
 #[derive(Component, Persist, Serialize, Deserialize)]
@@ -86,6 +86,7 @@ impl Ecs for InBevy {
             Value::Follow(at) => target.insert(Order::Follow(entities[*at])),
             Value::Guard { who, until } => target.insert(Order::Guard { who: all(who), until: *until }),
             Value::Idle => target.insert(Order::Idle),
+            Value::Foreign(id) => target.insert(ForeignId(*id)),
         };
     }
 
@@ -100,6 +101,7 @@ impl Ecs for InBevy {
             5 => target.remove::<Bag>(),
             6 => target.remove::<Squad>(),
             7 => target.remove::<Bonds>(),
+            FOREIGN => target.remove::<ForeignId>(),
             _ => target.remove::<Order>(),
         };
     }

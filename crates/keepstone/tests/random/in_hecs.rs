@@ -6,13 +6,13 @@ use hecs::{Component, Entity, World};
 use keepstone::{
     PersistId,
     ecs::IdSource,
-    hecs::{Hecs, Persist, PersistIds as _, Registry},
+    hecs::{ForeignId, Hecs, Persist, PersistIds as _, Registry},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
     build::{Ecs, captured},
-    plan::{Bag, Health, Marked, Mood, Place, Plan, Title, Value},
+    plan::{Bag, FOREIGN, Health, Marked, Mood, Place, Plan, Title, Value},
 };
 use crate::two_ecs::Parent;
 
@@ -82,6 +82,7 @@ impl Ecs for InHecs {
                 world.insert_one(entity, Order::Guard { who: all(who), until: *until })
             }
             Value::Idle => world.insert_one(entity, Order::Idle),
+            Value::Foreign(id) => world.insert_one(entity, ForeignId(*id)),
         }
         .unwrap();
     }
@@ -96,6 +97,7 @@ impl Ecs for InHecs {
             5 => remove::<Bag>(world, entity),
             6 => remove::<Squad>(world, entity),
             7 => remove::<Bonds>(world, entity),
+            FOREIGN => remove::<ForeignId>(world, entity),
             _ => remove::<Order>(world, entity),
         }
     }

@@ -65,13 +65,17 @@ pub(crate) enum Value {
     Follow(usize),
     Guard { who: Vec<usize>, until: Option<u32> },
     Idle,
+    Foreign(u128),
 }
 
 /// How many kinds of components there are.
-pub(crate) const KINDS: u64 = 9;
+pub(crate) const KINDS: u64 = 10;
 
 /// The kind of maps with entities as keys.
 pub(crate) const BONDS: u64 = 7;
+
+/// The kind of ids that another system gave.
+pub(crate) const FOREIGN: u64 = 9;
 
 impl Value {
     /// Which component it is of.
@@ -86,6 +90,7 @@ impl Value {
             Self::Squad { .. } => 6,
             Self::Bonds(_) => BONDS,
             Self::Follow(_) | Self::Guard { .. } | Self::Idle => 8,
+            Self::Foreign(_) => FOREIGN,
         }
     }
 
@@ -118,6 +123,7 @@ impl Value {
                 with.dedup();
                 Self::Bonds(with.into_iter().map(|who| (who, small(random).into())).collect())
             }
+            FOREIGN => Self::Foreign(u128::from(random.next_u64()) << 64 | u128::from(random.next_u64())),
             _ => match random.below(3) {
                 0 => Self::Follow(random.index(entities)),
                 1 => Self::Guard {

@@ -86,6 +86,7 @@ fn flags_that_only_keepstone_means_are_refused_as_newer() {
         let error = load(&file, None).unwrap_err();
         assert!(matches!(error, Error::Flags { offset: 8, .. }), "{error}");
         assert_eq!(error.kind(), Kind::Newer);
+        assert_eq!(error.to_string().contains("what changed with save_delta"), flag == 4, "{error}");
     }
     let lz4 = &files()[2].1;
     for flags in [3_u32 | 8, 2 | 4, 2 | 0x10] {
