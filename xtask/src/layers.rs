@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keepstone-store", &["keepstone-format", "keepstone-storage"]),
     ("keepstone-value", &["keepstone-format"]),
     ("keepstone-ecs-persist", &["keepstone-format", "keepstone-value"]),
+    ("keepstone-backends", &["keepstone-ecs-persist", "keepstone-format"]),
     ("keepstone-derive", &[]),
     ("keepstone-bevy", &["keepstone-derive", "keepstone-ecs-persist", "keepstone-format", "keepstone-value"]),
     ("keepstone-hecs", &["keepstone-derive", "keepstone-ecs-persist", "keepstone-value"]),
@@ -43,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "keepstone-benches",
         &[
             "keepstone",
+            "keepstone-backends",
             "keepstone-bevy",
             "keepstone-compat",
             "keepstone-derive",
