@@ -14,14 +14,21 @@ pub trait TypedBundle: Bundle<Effect: NoBundleEffect> + BundleFromComponents {}
 
 impl<B: Bundle<Effect: NoBundleEffect> + BundleFromComponents> TypedBundle for B {}
 
-type SpawnFn = fn(&mut World, &mut [&mut Moving], &[Entity], bool) -> bool;
+/// What spawns entities with the values of columns, by typed code. Each says whether the columns were those of the bundle.
+#[derive(Clone, Copy)]
+struct Spawn {
+    /// Entities whose ids are known.
+    at: fn(&mut World, &mut [&mut Moving], &[Entity], bool) -> bool,
+    /// Entities that get their ids by it.
+    batch: fn(&mut World, &mut [&mut Moving], &mut [Entity]) -> bool,
+}
 
 /// A registered bundle.
 #[derive(Clone, Copy)]
 pub(crate) struct Bundled {
     type_id: TypeId,
     ids: fn(&mut World) -> Vec<ComponentId>,
-    spawn: SpawnFn,
+    spawn: Spawn,
 }
 
 impl fmt::Debug for Bundled {
@@ -35,7 +42,7 @@ impl Bundled {
         Self {
             type_id: TypeId::of::<B>(),
             ids: |world| world.register_bundle::<B>().explicit_components().to_vec(),
-            spawn: raw::spawn_bundles::<B>,
+            spawn: Spawn { at: raw::spawn_bundles::<B>, batch: raw::spawn_batch::<B> },
         }
     }
 
@@ -45,7 +52,7 @@ impl Bundled {
 }
 
 /// The registered bundles by the components that they have in one world.
-pub(crate) struct Spawners(Vec<(Vec<ComponentId>, SpawnFn)>);
+pub(crate) struct Spawners(Vec<(Vec<ComponentId>, Spawn)>);
 
 impl Spawners {
     pub(crate) fn new(world: &mut World, bundles: &[Bundled]) -> Self {
@@ -65,14 +72,30 @@ impl Spawners {
         entities: &[Entity],
         ids_known: bool,
     ) {
-        if !self.0.is_empty() {
-            let mut ids: Vec<ComponentId> = columns.iter().map(|column| column.id()).collect();
-            ids.sort_unstable();
-            let known = self.0.iter().find(|(own, _)| *own == ids);
-            if known.is_some_and(|(_, spawn)| spawn(world, columns, entities, ids_known)) {
-                return;
-            }
+        if !self.find(columns).is_some_and(|spawn| (spawn.at)(world, columns, entities, ids_known)) {
+            raw::insert_rows(world, columns, entities, ids_known);
         }
-        raw::insert_rows(world, columns, entities, ids_known);
+    }
+
+    /// Spawns an entity with the next value of each of these columns for each of these places.
+    pub(crate) fn spawn_new(&self, world: &mut World, columns: &mut [&mut Moving], places: &mut [Entity]) {
+        if self.find(columns).is_some_and(|spawn| (spawn.batch)(world, columns, places)) {
+            return;
+        }
+        let count = u32::try_from(places.len()).unwrap_or(u32::MAX);
+        for (place, entity) in places.iter_mut().zip(world.entity_allocator().alloc_many(count)) {
+            *place = entity;
+        }
+        raw::insert_rows(world, columns, places, false);
+    }
+
+    /// The bundle that has exactly the components of these columns.
+    fn find(&self, columns: &[&mut Moving]) -> Option<Spawn> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let mut ids: Vec<ComponentId> = columns.iter().map(|column| column.id()).collect();
+        ids.sort_unstable();
+        self.0.iter().find(|(own, _)| *own == ids).map(|(_, spawn)| *spawn)
     }
 }

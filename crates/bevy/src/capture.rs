@@ -1,124 +1,47 @@
-use std::{
-    any::TypeId,
-    borrow::Cow,
-    collections::{BTreeMap, HashSet},
-    ops::Range,
-};
+use std::{any::TypeId, borrow::Cow, collections::BTreeMap};
 
 use bevy_ecs::{
-    archetype::{Archetype, ArchetypeEntity, ArchetypeId},
-    component::{Component, ComponentId, StorageType},
+    archetype::{Archetype, ArchetypeEntity},
+    component::ComponentId,
     entity::Entity,
     resource::IsResource,
+    storage::TableId,
     world::World,
 };
 use keepstone_ecs_persist::{
-    Capture, Column, ComponentSchema, Entry, Error, LeftOut, Reason, Runs, Table, WorldDoc,
+    Capture, Column, ComponentSchema, Entry, Error, LeftOut, Reason, Table, WorldDoc,
 };
+use keepstone_value::Entities;
 
 use crate::{
     kept::{self, Kept, KeptColumn, KeptRows},
     ordinals::Ordinals,
-    raw,
     registry::{Ops, Registry},
+    source::Source,
 };
 
-/// Where rows of a column come from.
-#[derive(Debug, Clone)]
-pub(crate) enum Source {
-    /// Entities of an archetype, in its order.
-    Archetype {
-        /// Which.
-        id: ArchetypeId,
-        /// Its rows.
-        rows: Range<u32>,
-        /// The ordinal of the archetype's first entity; the others follow.
-        first: u32,
-        /// Whether its table holds these entities alone and in the same order.
-        whole_table: bool,
-    },
-    /// These entities.
-    Entities(Vec<Entity>),
-}
-
-impl Source {
-    /// The entities that are listed one by one.
-    pub(crate) fn entities(&self) -> &[Entity] {
-        match self {
-            Self::Archetype { .. } => &[],
-            Self::Entities(entities) => entities,
-        }
-    }
-
-    /// How many entities these are.
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Archetype { rows, .. } => rows.len(),
-            Self::Entities(entities) => entities.len(),
-        }
-    }
-
-    /// Those of them in a range of their own places.
-    pub(crate) fn part(&self, own: Range<usize>) -> Self {
-        match self {
-            Self::Archetype { id, rows, first, whole_table } => {
-                let at = |place: usize| {
-                    let offset = u32::try_from(place).unwrap_or(u32::MAX);
-                    rows.start.saturating_add(offset).min(rows.end)
-                };
-                let rows = at(own.start)..at(own.end);
-                Self::Archetype { id: *id, rows, first: *first, whole_table: *whole_table }
-            }
-            Self::Entities(entities) => Self::Entities(entities.get(own).unwrap_or_default().to_vec()),
-        }
-    }
-}
-
-/// The rows of `T` that these sources have.
-pub(crate) fn runs<'w, T: Component>(world: &'w World, sources: &[Source]) -> Runs<'w, T> {
-    let mut runs = Runs::default();
-    for source in sources {
-        match source {
-            Source::Entities(entities) => {
-                runs.push_scattered(entities.iter().filter_map(|&entity| world.get::<T>(entity)).collect());
-            }
-            Source::Archetype { id, rows, whole_table, .. } => {
-                let Some(archetype) = world.archetypes().get(*id) else { continue };
-                push_archetype(world, archetype, rows, *whole_table, &mut runs);
-            }
-        }
-    }
-    runs
-}
-
-fn push_archetype<'w, T: Component>(
-    world: &'w World,
-    archetype: &Archetype,
-    rows: &Range<u32>,
-    whole_table: bool,
-    runs: &mut Runs<'w, T>,
-) {
-    let own = rows.start as usize..rows.end as usize;
-    let entities = archetype.entities().get(own.clone()).unwrap_or_default();
-    let by_entity = || entities.iter().filter_map(|row| world.get::<T>(row.id())).collect();
-    let column = match T::STORAGE_TYPE {
-        StorageType::SparseSet => None,
-        StorageType::Table => raw::table_column::<T>(world, archetype.table_id()),
-    };
-    match column {
-        None => runs.push_scattered(by_entity()),
-        Some(column) if whole_table => runs.push_slice(column.get(own).unwrap_or_default()),
-        // Archetypes share a table's rows when sparse-set components tell them apart.
-        Some(column) => runs
-            .push_scattered(entities.iter().filter_map(|row| column.get(row.table_row().index())).collect()),
-    }
-}
-
 /// The tables that more than one archetype puts rows into: sparse-set components tell such archetypes apart.
-pub(crate) fn shared_tables(world: &World) -> HashSet<usize> {
-    let mut seen = HashSet::new();
-    let tables = world.archetypes().iter().map(|archetype| archetype.table_id().as_usize());
-    tables.filter(|&table| !seen.insert(table)).collect()
+pub(crate) fn shared_tables(world: &World) -> SharedTables {
+    let mut archetypes = vec![0_u8; world.storages().tables.len()];
+    for archetype in world.archetypes().iter() {
+        if let Some(count) = archetypes.get_mut(archetype.table_id().as_usize()) {
+            *count = count.saturating_add(1);
+        }
+    }
+    SharedTables { archetypes }
+}
+
+/// See [`shared_tables`].
+pub(crate) struct SharedTables {
+    /// By table: how many archetypes it has.
+    archetypes: Vec<u8>,
+}
+
+impl SharedTables {
+    /// Whether this is one of them.
+    pub(crate) fn contains(&self, table: TableId) -> bool {
+        self.archetypes.get(table.as_usize()).is_none_or(|&count| count > 1)
+    }
 }
 
 /// Whether a table has the rows of an archetype in their order. It does when the archetype is its only one: bevy then adds and
@@ -133,7 +56,7 @@ fn is_whole_table(world: &World, archetype: &Archetype) -> bool {
 
 /// Captures a world: see [`EcsWorld::capture`](keepstone_ecs_persist::EcsWorld::capture).
 pub(crate) fn capture<'w>(world: &'w World, registry: &Registry) -> Result<Capture<'w, Entity>, Error> {
-    Plan::of(world, registry).finish()
+    Plan::of(world, registry, Ordinals::new(world)).finish()
 }
 
 /// One column to be: a registered component that the world has, or one that it keeps without knowing it.
@@ -150,7 +73,7 @@ pub(crate) enum PlannedKind<'w, 'r> {
 }
 
 impl Planned<'_, '_> {
-    fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self.kind {
             PlannedKind::Registered(_, entry) => entry.name(),
             PlannedKind::Kept(_, column) => &column.schema.name,
@@ -158,14 +81,14 @@ impl Planned<'_, '_> {
     }
 
     /// The component of a column whose values are asked one by one whether they are saved.
-    fn asks(&self) -> Option<(ComponentId, &Ops)> {
+    pub(crate) fn asks(&self) -> Option<(ComponentId, &Ops)> {
         match self.kind {
             PlannedKind::Registered(id, entry) if entry.ops().persists.is_some() => Some((id, entry.ops())),
             _ => None,
         }
     }
 
-    fn is_registered(&self, wanted: ComponentId) -> bool {
+    pub(crate) fn is_registered(&self, wanted: ComponentId) -> bool {
         matches!(self.kind, PlannedKind::Registered(id, _) if id == wanted)
     }
 }
@@ -176,26 +99,30 @@ pub(crate) struct Plan<'w, 'r> {
     registry: &'r Registry,
     is_resource: Option<ComponentId>,
     kept_rows: Option<ComponentId>,
-    shared_tables: HashSet<usize>,
+    shared_tables: SharedTables,
     pub(crate) columns: Vec<Planned<'w, 'r>>,
     /// Rows of each table to be, and the places of its columns in `columns`.
     pub(crate) tables: Vec<(u32, Vec<usize>)>,
+    /// Where the rows of each table come from.
+    pub(crate) sources: Vec<Source>,
     pub(crate) ordinals: Ordinals<'w>,
     pub(crate) left_out: Vec<LeftOut>,
+    /// Components whose place in that list is known.
+    left_ids: Vec<(ComponentId, usize)>,
     pub(crate) entities_left_out: u64,
 }
 
 impl<'w, 'r> Plan<'w, 'r> {
     /// Looks at all archetypes of a world.
-    pub(crate) fn of(world: &'w World, registry: &'r Registry) -> Self {
-        let mut plan = Self::new(world, registry);
+    pub(crate) fn of(world: &'w World, registry: &'r Registry, ordinals: Ordinals<'w>) -> Self {
+        let mut plan = Self::new(world, registry, ordinals);
         for archetype in world.archetypes().iter().filter(|archetype| !archetype.is_empty()) {
             plan.add_archetype(archetype);
         }
         plan
     }
 
-    fn new(world: &'w World, registry: &'r Registry) -> Self {
+    pub(crate) fn new(world: &'w World, registry: &'r Registry, ordinals: Ordinals<'w>) -> Self {
         let resources = world.resource_entities();
         let mut columns: Vec<Planned<'w, 'r>> = Vec::new();
         let mut left_out = Vec::new();
@@ -205,7 +132,7 @@ impl<'w, 'r> Plan<'w, 'r> {
             let known = resources.get(id);
             let resource =
                 known.filter(|&entity| world.get_entity(entity).is_ok_and(|entity| entity.contains_id(id)));
-            let sources = resource.map(|entity| Source::Entities(vec![entity])).into_iter().collect();
+            let sources = resource.map(|entity| Source::of(vec![entity])).into_iter().collect();
             let kind = PlannedKind::Registered(id, entry);
             columns.push(Planned { kind, sources, resource: known.is_some() });
         }
@@ -214,7 +141,9 @@ impl<'w, 'r> Plan<'w, 'r> {
                 left_out.push(LeftOut::new(column.schema.name.clone(), column.count(), Reason::KeptBefore));
             } else {
                 let resource = column.schema.resource;
-                let sources = if resource { vec![Source::Entities(Vec::new())] } else { Vec::new() };
+                // A resource that was removed has no row.
+                let sources =
+                    if resource && column.count() > 0 { vec![Source::of(Vec::new())] } else { Vec::new() };
                 columns.push(Planned { kind: PlannedKind::Kept(number, column), sources, resource });
             }
         }
@@ -227,8 +156,10 @@ impl<'w, 'r> Plan<'w, 'r> {
             shared_tables: shared_tables(world),
             columns,
             tables: Vec::new(),
-            ordinals: Ordinals::new(world),
+            sources: Vec::new(),
+            ordinals,
             left_out,
+            left_ids: Vec::new(),
             entities_left_out: 0,
         };
         plan.leave_out_transient_resources();
@@ -258,11 +189,9 @@ impl<'w, 'r> Plan<'w, 'r> {
             return;
         }
         let keeps = self.kept_rows.is_some_and(|id| archetype.contains(id));
-        let saved: Vec<usize> = (0..)
-            .zip(&self.columns)
-            .filter(|(_, column)| column.is_in(archetype))
-            .map(|(at, _)| at)
-            .collect();
+        let mut saved: Vec<usize> = Vec::with_capacity(self.columns.len());
+        saved
+            .extend((0..).zip(&self.columns).filter(|(_, column)| column.is_in(archetype)).map(|(at, _)| at));
         if saved.is_empty() && !keeps && archetype.component_count() > 0 {
             self.entities_left_out += u64::from(archetype.len());
             for id in archetype.iter_components() {
@@ -285,13 +214,13 @@ impl<'w, 'r> Plan<'w, 'r> {
     /// Adds an archetype as one table.
     fn add_whole(&mut self, archetype: &Archetype, saved: Vec<usize>) {
         let (id, table) = (archetype.id(), archetype.table_id());
-        let whole_table = !self.shared_tables.contains(&table.as_usize());
+        let whole_table = !self.shared_tables.contains(table);
         debug_assert!(!whole_table || is_whole_table(self.world, archetype), "rows of both go together");
-        let entities = match self.world.storages().tables.get(table) {
+        let world = self.world;
+        let first = self.ordinals.add_archetype(archetype, || match world.storages().tables.get(table) {
             Some(table) if whole_table => Cow::Borrowed(table.entities()),
             _ => archetype.entities().iter().map(ArchetypeEntity::id).collect(),
-        };
-        let first = self.ordinals.add_archetype(id, entities);
+        });
         self.add_table(
             saved,
             archetype.len(),
@@ -337,10 +266,10 @@ impl<'w, 'r> Plan<'w, 'r> {
         }
         for (saved, entities) in groups {
             for &entity in &entities {
-                self.ordinals.add(entity);
+                self.ordinals.add(archetype, entity);
             }
             let rows = u32::try_from(entities.len()).unwrap_or(u32::MAX);
-            self.add_table(saved, rows, &Source::Entities(entities));
+            self.add_table(saved, rows, &Source::of(entities));
         }
     }
 
@@ -351,6 +280,7 @@ impl<'w, 'r> Plan<'w, 'r> {
             }
         }
         self.tables.push((rows, saved));
+        self.sources.push(source.clone());
     }
 
     fn leave_out_resources(&mut self, archetype: &Archetype) {
@@ -362,7 +292,13 @@ impl<'w, 'r> Plan<'w, 'r> {
         }
     }
 
-    fn leave_out(&mut self, id: ComponentId, count: u64) {
+    pub(crate) fn leave_out(&mut self, id: ComponentId, count: u64) {
+        // Many archetypes have the same ones.
+        let known = self.left_ids.iter().find(|(known, _)| *known == id).map(|&(_, place)| place);
+        if let Some(left) = known.and_then(|place| self.left_out.get_mut(place)) {
+            left.count += count;
+            return;
+        }
         let Some(info) = self.world.components().get_info(id) else { return };
         if info.type_id() == Some(TypeId::of::<Kept>()) {
             return;
@@ -379,25 +315,28 @@ impl<'w, 'r> Plan<'w, 'r> {
         } else {
             Reason::NotRegistered
         };
-        self.note(name, count, reason);
+        let place = self.note(name, count, reason);
+        self.left_ids.push((id, place));
     }
 
-    fn leave_out_transient(&mut self, id: ComponentId, count: u64) {
+    pub(crate) fn leave_out_transient(&mut self, id: ComponentId, count: u64) {
         if let Some(info) = self.world.components().get_info(id) {
             self.note(info.name().to_string(), count, Reason::Transient);
         }
     }
 
-    fn note(&mut self, name: String, count: u64, reason: Reason) {
-        let same = |left: &&mut LeftOut| left.component == name && left.reason == reason;
-        if let Some(left) = self.left_out.iter_mut().find(same) {
-            left.count += count;
-            return;
+    /// Counts values that are left out, and returns where in the list.
+    fn note(&mut self, name: String, count: u64, reason: Reason) -> usize {
+        let same = |left: &LeftOut| left.component == name && left.reason == reason;
+        let place = self.left_out.iter().position(same).unwrap_or(self.left_out.len());
+        match self.left_out.get_mut(place) {
+            Some(left) => left.count += count,
+            None => self.left_out.push(LeftOut::new(name, count, reason)),
         }
-        self.left_out.push(LeftOut::new(name, count, reason));
+        place
     }
 
-    fn finish(mut self) -> Result<Capture<'w, Entity>, Error> {
+    pub(crate) fn finish(mut self) -> Result<Capture<'w, Entity>, Error> {
         let mut doc = WorldDoc::default();
         // Columns without rows are not written: places move up.
         let mut places: Vec<Option<u16>> = Vec::with_capacity(self.columns.len());
@@ -406,15 +345,16 @@ impl<'w, 'r> Plan<'w, 'r> {
             let place = u16::try_from(doc.columns.len()).ok().filter(|_| !column.sources.is_empty());
             places.push(place);
             if place.is_some() {
-                let column = column.capture(self.world, &mut self.ordinals)?;
+                let column = column.capture_from(self.world, &column.sources, &mut self.ordinals)?;
                 dangling += column.dangling();
                 doc.columns.push(column);
             }
         }
         let place = |at: &usize| places.get(*at).copied().flatten();
-        let table = |(rows, saved): &(u32, Vec<usize>)| Table {
-            rows: *rows,
-            components: saved.iter().filter_map(place).collect(),
+        let table = |(rows, saved): &(u32, Vec<usize>)| {
+            let mut components = Vec::with_capacity(saved.len());
+            components.extend(saved.iter().filter_map(place));
+            Table { rows: *rows, components }
         };
         doc.tables = self.tables.iter().map(table).collect();
         let bare = self.ordinals.next() - doc.entity_count();
@@ -433,23 +373,29 @@ impl<'w, 'r> Plan<'w, 'r> {
 
 impl<'w> Planned<'w, '_> {
     /// Whether a table of this archetype has the column, whatever its entities keep.
-    fn is_in(&self, archetype: &Archetype) -> bool {
+    pub(crate) fn is_in(&self, archetype: &Archetype) -> bool {
         matches!(self.kind, PlannedKind::Registered(id, _) if !self.resource && archetype.contains(id))
     }
 
-    fn capture(&self, world: &'w World, ordinals: &mut Ordinals<'w>) -> Result<Column<'w>, Error> {
+    /// Encodes or borrows the rows of these sources.
+    pub(crate) fn capture_from(
+        &self,
+        world: &'w World,
+        sources: &[Source],
+        ordinals: &mut dyn Entities,
+    ) -> Result<Column<'w>, Error> {
         match self.kind {
             PlannedKind::Registered(_, entry) => {
                 let (encoding, data) = entry
                     .ops()
                     .column
-                    .capture(world, &self.sources, ordinals)
+                    .capture(world, sources, ordinals)
                     .map_err(|source| Error::Value { component: entry.name().to_owned(), source })?;
                 let schema = ComponentSchema::new(entry.name(), entry.version(), self.resource, encoding);
                 Ok(Column { schema, data })
             }
             PlannedKind::Kept(number, column) => {
-                let holders: Vec<Entity> = self.sources.iter().flat_map(Source::entities).copied().collect();
+                let holders: Vec<Entity> = sources.iter().flat_map(Source::entities).copied().collect();
                 let data = column.capture(world, number, &holders, ordinals);
                 Ok(Column { schema: column.schema.clone(), data })
             }

@@ -6,13 +6,13 @@ use bevy_ecs::{
     storage::TableId,
     world::World,
 };
-use keepstone_ecs_persist::{Coder, Column, ColumnData, Encoding, Error, Runs};
+use keepstone_ecs_persist::{Coder, Column, ColumnData, ColumnStep, ComponentSchema, Encoding, Error, Runs};
 use keepstone_value::{Batches, Entities, Learner, Resolve};
 
 use crate::{
-    capture::{Source, runs},
-    raw::{ColumnMut, Values},
+    raw::{self, ColumnMut, Moving, Values},
     rows,
+    source::{Source, runs},
 };
 
 pub(crate) type Captured<'w> = Result<(Encoding, ColumnData<'w>), keepstone_value::Error>;
@@ -60,11 +60,20 @@ pub(crate) trait AnyColumn: Any + Send + Sync {
         naming: &mut dyn Naming,
     ) -> Result<Vec<bool>, Error>;
 
-    /// The bytes of a row, if [`AnyColumn::overwrite`] can write rows of this encoding.
-    fn overwrites(&self, encoding: &Encoding) -> Option<usize>;
+    /// The bytes of a row, if [`AnyColumn::overwrite`] can write rows of this description.
+    fn overwrites(&self, schema: &ComponentSchema) -> Option<usize>;
+
+    /// The steps that a column takes when it is decoded, for a component that is written as version `newest`.
+    fn steps(&self, schema: &ComponentSchema, newest: u32) -> Result<Vec<ColumnStep>, Error>;
 
     /// Writes those of these rows that differ over a table's, change ticks included, and returns how many that were.
     fn overwrite(&self, world: &mut World, table: TableId, bytes: &[u8]) -> u64;
+
+    /// Moves the next values over those in these rows of a table, change ticks included. False, and nothing is moved, where that can't be.
+    fn replace(&self, world: &mut World, values: &mut Moving, table: TableId, rows: &[u32]) -> bool {
+        let _ = (world, values, table, rows);
+        false
+    }
 }
 
 /// Entities by the ordinals of a document, and back.
@@ -87,9 +96,6 @@ impl<N: Entities + Resolve> Naming for N {
 
 /// The values of `T`, written by a coder.
 pub(crate) struct Typed<T>(pub(crate) Box<dyn Coder<T>>);
-
-/// Rows that are compared and written at a time: what the first pass touches is still in the cache of the second.
-const CHUNK_LEN: usize = 64 << 10;
 
 impl<T: Component> AnyColumn for Typed<T> {
     fn capture<'w>(&self, world: &'w World, sources: &[Source], entities: &mut dyn Entities) -> Captured<'w> {
@@ -142,6 +148,7 @@ impl<T: Component> AnyColumn for Typed<T> {
         live.push_scattered(holders());
         let (encoding, live) = self.0.capture(live, naming.entities()).map_err(wrap)?;
         if encoding == column.schema.encoding
+            && self.0.is_own(&column.schema)
             && let Some(differing) = rows::differing(column, &live, candidates)?
         {
             return Ok(differing);
@@ -157,85 +164,33 @@ impl<T: Component> AnyColumn for Typed<T> {
         rows::halves_differ(&encoding, &data, candidates.len()).map_err(wrap)
     }
 
-    fn overwrites(&self, encoding: &Encoding) -> Option<usize> {
-        let plain = matches!(encoding, Encoding::Plain(_)) && self.0.encoding().as_ref() == Some(encoding);
+    fn steps(&self, schema: &ComponentSchema, newest: u32) -> Result<Vec<ColumnStep>, Error> {
+        self.0.steps(schema, newest)
+    }
+
+    fn overwrites(&self, schema: &ComponentSchema) -> Option<usize> {
+        let encoding = &schema.encoding;
+        let plain = matches!(encoding, Encoding::Plain(_))
+            && self.0.encoding().as_ref() == Some(encoding)
+            && self.0.is_own(schema);
         let fits = T::Mutability::MUTABLE && T::STORAGE_TYPE == StorageType::Table;
-        (plain && fits && size_of::<T>() > 0).then_some(size_of::<T>())
+        // Not every codec of plain rows can.
+        let can = size_of::<T>() > 0 && self.0.overwrite_plain(&[], &mut [], &mut |_| {});
+        (plain && fits && can).then_some(size_of::<T>())
     }
 
     fn overwrite(&self, world: &mut World, table: TableId, bytes: &[u8]) -> u64 {
         let Some(mut column) = ColumnMut::<T>::new(world, table) else { return 0 };
-        let rows_max = (CHUNK_LEN / size_of::<T>().max(1)).max(1);
-        let mut values: Vec<T> = Vec::with_capacity(rows_max);
-        let mut written = 0;
-        for (chunk, bytes) in bytes.chunks(rows_max * size_of::<T>().max(1)).enumerate() {
-            let first = chunk * rows_max;
-            if self.is_equal(&column, first, bytes) {
-                continue;
-            }
-            values.clear();
-            self.0.append_plain(bytes, &mut values);
-            written += self.overwrite_chunk(&mut column, first, bytes, &mut values);
-        }
-        written
-    }
-}
-
-impl<T: Component> Typed<T> {
-    /// Hands the bytes of rows from `first` on to `then`.
-    fn with_bytes<U>(column: &Self, rows: &[T], then: impl FnOnce(&[u8]) -> U) -> Option<U> {
-        let mut runs = Runs::default();
-        runs.push_slice(rows);
-        match column.0.capture(runs, &mut NoEntities) {
-            Ok((_, ColumnData::Plain(pieces))) => match pieces.as_slice() {
-                [piece] => Some(then(piece)),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    fn is_equal(&self, column: &ColumnMut<'_, T>, first: usize, bytes: &[u8]) -> bool {
-        let rows = column.values().get(first..first + bytes.len() / size_of::<T>().max(1));
-        rows.and_then(|rows| Self::with_bytes(self, rows, |live| live == bytes)).unwrap_or(false)
-    }
-
-    fn overwrite_chunk(
-        &self,
-        column: &mut ColumnMut<'_, T>,
-        first: usize,
-        bytes: &[u8],
-        values: &mut Vec<T>,
-    ) -> u64 {
-        let size = size_of::<T>().max(1);
-        let Some(rows) = column.values().get(first..first + values.len()) else { return 0 };
-        let differs = Self::with_bytes(self, rows, |live| {
-            live.chunks_exact(size).zip(bytes.chunks_exact(size)).map(|(a, b)| a != b).collect::<Vec<bool>>()
+        let (values, mut marks) = column.split();
+        let mut count = 0;
+        self.0.overwrite_plain(bytes, values, &mut |rows| {
+            count += rows.len() as u64;
+            marks.mark(rows);
         });
-        let differs = differs.unwrap_or_default();
-        if differs.len() == values.len() && !differs.contains(&false) {
-            return column.set_run(first, values.drain(..));
-        }
-        let mut written = 0;
-        for ((at, value), differs) in (first..).zip(values.drain(..)).zip(differs) {
-            if differs {
-                column.set(at, value);
-                written += 1;
-            }
-        }
-        written
-    }
-}
-
-/// For rows that can't name entities.
-struct NoEntities;
-
-impl Entities for NoEntities {
-    fn entity(&self) -> keepstone_value::EntityType {
-        keepstone_value::EntityType::of::<Entity>()
+        count
     }
 
-    fn ordinal(&mut self, _: u64) -> u32 {
-        keepstone_ecs_persist::NONE
+    fn replace(&self, world: &mut World, values: &mut Moving, table: TableId, rows: &[u32]) -> bool {
+        raw::replace_in_table::<T>(world, values, table, rows)
     }
 }

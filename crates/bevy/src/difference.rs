@@ -5,9 +5,9 @@ use keepstone_ecs_persist::{ColumnData, Difference, Encoding, Entry, Error, Leng
 use keepstone_value::{Entities, EntityType};
 
 use crate::{
-    capture::Source,
     identity::PersistIndex,
     registry::{Ops, Registry},
+    source::Source,
 };
 
 /// Compares two worlds: see [`EcsWorld::difference`](keepstone_ecs_persist::EcsWorld::difference).
@@ -74,7 +74,7 @@ impl<'w> Side<'w> {
         entry
             .ops()
             .column
-            .capture(self.world, &[Source::Entities(entities)], self)
+            .capture(self.world, &[Source::of(entities)], self)
             .map_err(|source| Error::Value { component: entry.name().to_owned(), source })
     }
 }

@@ -111,17 +111,17 @@ impl Incoming {
     }
 }
 
-fn next_id(source: &mut IdSource) -> Result<PersistId, Error> {
-    let limit = (1 << 44) - 1;
-    let id = source.next_id().ok_or(Error::Limit {
-        what: "ids of one allocator",
-        needs: limit + 1,
-        allowed: limit,
-    })?;
-    Ok(id.into())
+pub(crate) fn next_id(source: &mut IdSource) -> Result<PersistId, Error> {
+    source.next_id().map(PersistId::from).ok_or_else(exhausted)
 }
 
-fn refuse_duplicates(ids: &[PersistId]) -> Result<(), Error> {
+/// The error of a source that has handed out all of its ids.
+pub(crate) fn exhausted() -> Error {
+    let limit = (1 << 44) - 1;
+    Error::Limit { what: "ids of one allocator", needs: limit + 1, allowed: limit }
+}
+
+pub(crate) fn refuse_duplicates(ids: &[PersistId]) -> Result<(), Error> {
     // As they are handed out, most files have them.
     if ids.is_sorted_by(|a, b| a < b) {
         return Ok(());

@@ -119,12 +119,41 @@ pub(crate) fn keep(
             };
             let before = entity.take::<KeptRows>().filter(|rows| rows.of == of);
             let mut kept = before.unwrap_or(KeptRows { of, rows: Vec::new() });
+            // A value takes the place of the one before.
+            kept.rows.retain(|&(known, _)| known != number);
             kept.rows.push((number, row));
             kept.rows.sort_unstable();
             entity.insert(kept);
         }
     }
     Ok(())
+}
+
+/// Forgets what these entities have of a component that is not registered, and says how many had some.
+pub(crate) fn forget(world: &mut World, name: &str, entities: impl Iterator<Item = Entity>) -> u64 {
+    let Some(kept) = world.get_resource::<Kept>() else { return 0 };
+    let Some((number, _)) = kept.columns().find(|(_, column)| column.schema.name == name) else { return 0 };
+    let (of, mut count) = (kept.number, 0);
+    for entity in entities {
+        let Ok(mut entity) = world.get_entity_mut(entity) else { continue };
+        let had = |rows: &KeptRows| rows.of == of && rows.rows.iter().any(|&(column, _)| column == number);
+        if entity.get::<KeptRows>().is_some_and(had)
+            && let Some(mut rows) = entity.take::<KeptRows>()
+        {
+            rows.rows.retain(|&(column, _)| column != number);
+            entity.insert(rows);
+            count += 1;
+        }
+    }
+    count
+}
+
+/// Forgets a resource that is not registered, and says whether there was one.
+pub(crate) fn forget_resource(world: &mut World, name: &str) -> bool {
+    let Some(mut kept) = world.get_resource_mut::<Kept>() else { return false };
+    let is_it = |column: &KeptColumn| column.schema.name == name && column.schema.resource;
+    let Some(at) = kept.columns.iter().position(is_it) else { return false };
+    kept.columns.get_mut(at).is_some_and(|column| !std::mem::take(&mut column.rows).is_empty())
 }
 
 /// A column without a registered component.
@@ -226,6 +255,13 @@ pub(crate) fn groups(world: &World, archetype: &Archetype) -> BTreeMap<Vec<u16>,
         groups.entry(columns).or_default().push(row.id());
     }
     groups
+}
+
+/// The kept columns that an entity has, ascending.
+pub(crate) fn columns_of(world: &World, entity: Entity) -> Vec<u16> {
+    let of = world.get_resource::<Kept>().map(|kept| kept.number);
+    let kept = world.get::<KeptRows>(entity).filter(|kept| Some(kept.of) == of);
+    kept.map(|kept| kept.rows.iter().map(|&(column, _)| column).collect()).unwrap_or_default()
 }
 
 impl KeptColumn {

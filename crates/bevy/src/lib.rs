@@ -49,8 +49,10 @@ mod bundle;
 mod capture;
 mod column;
 mod commands;
+mod delta;
 mod derived;
 mod difference;
+mod hidden;
 mod identity;
 mod incoming;
 mod kept;
@@ -62,6 +64,7 @@ mod registry;
 mod relationship;
 mod restore;
 mod rows;
+mod source;
 mod spawn;
 mod stream;
 mod world;
@@ -73,7 +76,8 @@ pub use keepstone_ecs_persist::{EcsWorld, Error, Persist, SpawnOptions, Unknown}
 
 pub use bundle::TypedBundle;
 pub use commands::{CommandsExt, SpawnDoc, WorldLoaded};
-pub use identity::{PersistId, PersistIds, PersistIndex};
+pub use delta::Moment;
+pub use identity::{ForeignId, PersistId, PersistIds, PersistIndex};
 pub use registry::{Ops, Registry, RegistryExt};
 pub use world::Bevy;
 

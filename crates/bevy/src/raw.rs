@@ -5,15 +5,17 @@ use std::{
     any::TypeId,
     cell::UnsafeCell,
     marker::PhantomData,
+    ops::Range,
     panic::Location,
     ptr::NonNull,
     sync::{Mutex, PoisonError},
+    thread,
 };
 
 use bevy_ecs::{
     bundle::{Bundle, BundleFromComponents, NoBundleEffect},
     change_detection::{AtomicTick, MaybeLocation, Tick},
-    component::{Component, ComponentId, ComponentInfo, ComponentMutability},
+    component::{Component, ComponentId, ComponentInfo, ComponentMutability, StorageType},
     entity::Entity,
     ptr::OwningPtr,
     storage::TableId,
@@ -32,6 +34,14 @@ pub(crate) fn table_column<T: Component>(world: &World, table: TableId) -> Optio
     // SAFETY: `UnsafeCell<T>` has the layout of `T`. The world is borrowed for as long as the slice lives, so nobody
     // holds or makes a mutable reference into its tables.
     Some(unsafe { &*(std::ptr::from_ref(cells) as *const [T]) })
+}
+
+/// When each value of a column of a table was changed, if the table has the column.
+pub(crate) fn changed_ticks(world: &World, table: TableId, id: ComponentId) -> Option<&[Tick]> {
+    let cells = world.storages().tables.get(table)?.get_changed_ticks_slice_for(id)?;
+    // SAFETY: `UnsafeCell<Tick>` has the layout of `Tick`. The world is borrowed for as long as the slice lives, so nobody holds or makes
+    // a mutable reference to its ticks.
+    Some(unsafe { &*(std::ptr::from_ref(cells) as *const [Tick]) })
 }
 
 /// The column of `T` in a table, to be written row by row as change detection wants it.
@@ -68,51 +78,51 @@ impl<'w, T: Component> ColumnMut<'w, T> {
         })
     }
 
-    /// The values in the order of the rows.
-    pub(crate) fn values(&self) -> &[T] {
-        // SAFETY: `UnsafeCell<T>` has the layout of `T`. The cells are reached through this value alone (see `new`), and `set` needs it
-        // mutably, so nothing is written while the slice lives.
-        unsafe { &*(std::ptr::from_ref(self.cells) as *const [T]) }
-    }
-
-    /// Replaces the values of rows from `first` on, marks them as changed now, and returns how many they are.
-    pub(crate) fn set_run(&mut self, first: usize, values: impl ExactSizeIterator<Item = T>) -> u64 {
-        let rows = first..first.saturating_add(values.len());
-        let (Some(cells), Some(changed)) = (self.cells.get(rows.clone()), self.changed.get(rows.clone()))
-        else {
-            return 0;
-        };
-        for (cell, value) in cells.iter().zip(values) {
-            // SAFETY: as in `set`.
-            unsafe { *cell.get() = value };
-        }
-        for changed in changed {
-            // SAFETY: as in `set`.
-            unsafe { *changed.get() = self.now };
-        }
-        self.changed_by.zip(self.caller).map(|(places, caller)| {
-            for place in places.and_then(|places| places.get(rows)).unwrap_or_default() {
-                // SAFETY: as in `set`.
-                unsafe { *place.get() = caller };
-            }
-        });
-        if let Some(summary) = self.summary {
-            summary.set(self.now);
-        }
-        cells.len() as u64
-    }
-
-    /// Replaces a value and marks it as changed now.
-    pub(crate) fn set(&mut self, row: usize, value: T) {
-        let (Some(cell), Some(changed)) = (self.cells.get(row), self.changed.get(row)) else { return };
-        // SAFETY: the cells are reached through this value alone, which is borrowed mutably; the old value is dropped.
-        unsafe { *cell.get() = value };
+    /// The values in the order of the rows, and what marks those that are changed.
+    pub(crate) fn split(&mut self) -> (&mut [T], Marks<'_>) {
+        // SAFETY: the cells are reached through this value alone (see `new`), which stays borrowed for as long as the slice.
+        let values = unsafe { exclusive(self.cells) };
         // SAFETY: as above, for the ticks of the same column.
-        unsafe { *changed.get() = self.now };
-        self.changed_by.zip(self.caller).map(|(places, caller)| {
-            if let Some(place) = places.and_then(|places| places.get(row)) {
-                // SAFETY: as above, for the places of the same column.
-                unsafe { *place.get() = caller };
+        let changed = unsafe { exclusive(self.changed) };
+        // SAFETY: as above, for the places of the same column.
+        let changed_by = self.changed_by.map(|places| places.map(|places| unsafe { exclusive(places) }));
+        (values, Marks { changed, changed_by, summary: self.summary, now: self.now, caller: self.caller })
+    }
+}
+
+/// The contents of cells.
+///
+/// # Safety
+/// Nobody reaches the cells in another way while the slice lives.
+#[expect(
+    clippy::mut_from_ref,
+    reason = "cells are for that; the caller knows that they are reached in no other way"
+)]
+unsafe fn exclusive<U>(cells: &[UnsafeCell<U>]) -> &mut [U] {
+    let first = UnsafeCell::raw_get(cells.as_ptr());
+    // SAFETY: `UnsafeCell<U>` has the layout of `U`, so these are as many initialised values side by side, which cells allow to be
+    // written through a shared reference; the caller promises that nobody else has one.
+    unsafe { std::slice::from_raw_parts_mut(first, cells.len()) }
+}
+
+/// What bevy notes of the rows of a column that is written.
+pub(crate) struct Marks<'c> {
+    changed: &'c mut [Tick],
+    changed_by: MaybeLocation<Option<&'c mut [&'static Location<'static>]>>,
+    summary: Option<&'c AtomicTick>,
+    now: Tick,
+    caller: MaybeLocation,
+}
+
+impl Marks<'_> {
+    /// Marks rows as changed now.
+    #[inline]
+    pub(crate) fn mark(&mut self, rows: Range<usize>) {
+        let Some(changed) = self.changed.get_mut(rows.clone()) else { return };
+        changed.fill(self.now);
+        self.changed_by.as_mut().zip(self.caller).map(|(places, caller)| {
+            if let Some(places) = places.as_deref_mut().and_then(|places| places.get_mut(rows)) {
+                places.fill(caller);
             }
         });
         if let Some(summary) = self.summary {
@@ -188,6 +198,7 @@ impl Moving {
     }
 
     /// Takes the next value: the caller owns what the pointer points to.
+    #[inline]
     fn take(&mut self) -> NonNull<u8> {
         assert!(self.left > 0, "a column has as many values as its tables have rows");
         let value = self.next;
@@ -248,11 +259,16 @@ impl Guard<'_> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() && self.is_intact() {
+        if thread::panicking() && self.is_intact() {
             let mut lost = LOST_LISTS.lock().unwrap_or_else(PoisonError::into_inner);
             lost.push((self.world, self.ids.to_vec()));
         }
     }
+}
+
+/// Panics when this is another world: commands of hooks run between the rows, and ids mean something in one world alone.
+fn assert_same(world: &World, of: WorldId) {
+    assert_eq!(world.id(), of, "a hook put another world in the place of the one that is loaded into");
 }
 
 /// Moves the next value of each of these columns onto each of these entities, with hooks and observers.
@@ -277,12 +293,7 @@ pub(crate) fn insert_rows(
     let guard = Guard { world: world.id(), ids: &ids };
     let together = guard.is_intact();
     for &entity in entities {
-        // Commands of hooks run between the rows, and the ids mean something in this world alone.
-        assert_eq!(
-            world.id(),
-            guard.world,
-            "a hook put another world in the place of the one that is loaded into"
-        );
+        assert_same(world, guard.world);
         let spawned = world.entities().is_index_spawned(entity.index());
         let target =
             if spawned { world.get_entity_mut(entity).ok() } else { world.spawn_empty_at(entity).ok() };
@@ -335,6 +346,33 @@ pub(crate) fn write_row(world: &mut World, columns: &mut [(&mut Moving, bool)], 
     }
 }
 
+/// Moves the next values of this column over those in these rows of a table, with what change detection wants. False, and nothing is moved,
+/// if the type does not allow that or the table has no such column.
+pub(crate) fn replace_in_table<T: Component>(
+    world: &mut World,
+    column: &mut Moving,
+    table: TableId,
+    rows: &[u32],
+) -> bool {
+    column.assert_fits(world);
+    if column.value_type != TypeId::of::<T>() || T::STORAGE_TYPE != StorageType::Table {
+        return false;
+    }
+    let Some(mut places) = ColumnMut::<T>::new(world, table) else { return false };
+    let (values, mut marks) = places.split();
+    for &row in rows {
+        let value = column.take().cast::<T>();
+        // SAFETY: `take` hands over a value of the column's type, which is `T` as was checked above; nobody else uses it.
+        let value = unsafe { value.read() };
+        let row = row as usize;
+        if let Some(place) = values.get_mut(row) {
+            *place = value;
+            marks.mark(row..row + 1);
+        }
+    }
+    true
+}
+
 /// Changes a value in its place to the next of this column, if the entity has one and its type allows that.
 fn replace(world: &mut World, column: &mut Moving, entity: Entity) -> bool {
     column.assert_fits(world);
@@ -364,74 +402,90 @@ pub(crate) fn spawn_bundles<B>(
 where
     B: Bundle<Effect: NoBundleEffect> + BundleFromComponents,
 {
-    let ids = world.register_bundle::<B>().explicit_components().to_vec();
-    columns.sort_by_key(|column| ids.iter().position(|&id| id == column.id));
-    if !ids.iter().copied().eq(columns.iter().map(|column| column.id)) {
-        return false;
-    }
     if entities.iter().any(|entity| world.entities().is_index_spawned(entity.index())) {
         return false;
     }
-    for column in columns.iter() {
-        column.assert_fits(world);
-        assert!(column.left >= entities.len(), "a column has as many values as its tables have rows");
-    }
-    let rows =
-        Rows::<B> { world: world.id(), entities: entities.iter(), columns, ids_known, bundle: PhantomData };
-    for (entity, bundle) in rows {
+    let Some(rows) = Rows::<B>::new(world, columns, entities.len()) else { return false };
+    let of = world.id();
+    for (&entity, bundle) in entities.iter().zip(rows) {
+        assert_same(world, of);
+        if ids_known {
+            identity::expect(of, entity);
+        }
         // None of them was spawned above; one that a hook took since is its own.
         let _ = world.spawn_at(entity, bundle);
     }
     true
 }
 
+/// Spawns an entity with the next value of each of these columns for each of these places, as bundles of type `B`, and says whether it
+/// did: the columns have to be those of `B`. What hooks queue is done behind the last of them.
+pub(crate) fn spawn_batch<B>(world: &mut World, columns: &mut [&mut Moving], places: &mut [Entity]) -> bool
+where
+    B: Bundle<Effect: NoBundleEffect> + BundleFromComponents,
+{
+    let of = world.id();
+    let Some(rows) = Rows::<B>::new(world, columns, places.len()) else { return false };
+    for (place, entity) in places.iter_mut().zip(world.spawn_batch(rows)) {
+        *place = entity;
+    }
+    assert_same(world, of);
+    true
+}
+
 /// The next values of some columns, as bundles. The columns are those of `B`, in its order.
 struct Rows<'r, 'c, B> {
-    world: WorldId,
-    entities: std::slice::Iter<'r, Entity>,
     columns: &'r mut [&'c mut Moving],
-    ids_known: bool,
+    left: usize,
+    /// Whether the thread panicked already before.
+    panicking: bool,
     bundle: PhantomData<fn() -> B>,
 }
 
-/// Goes through the columns of a row.
-struct Row<'r, 'c> {
-    columns: &'r mut [&'c mut Moving],
-    next: usize,
+impl<'r, 'c, B: Bundle> Rows<'r, 'c, B> {
+    /// So many rows, if the columns are those of the bundle; their order becomes the bundle's.
+    fn new(world: &mut World, columns: &'r mut [&'c mut Moving], left: usize) -> Option<Self> {
+        let ids = world.register_bundle::<B>().explicit_components();
+        columns.sort_by_key(|column| ids.iter().position(|&id| id == column.id));
+        if !ids.iter().copied().eq(columns.iter().map(|column| column.id)) {
+            return None;
+        }
+        for column in columns.iter() {
+            column.assert_fits(world);
+            assert!(column.left >= left, "a column has as many values as its tables have rows");
+        }
+        Some(Self { columns, left, panicking: thread::panicking(), bundle: PhantomData })
+    }
 }
 
-impl Row<'_, '_> {
-    /// Takes the value of the next column: the caller owns it.
-    fn take(&mut self) -> OwningPtr<'_> {
-        let column = self.columns.get_mut(self.next).expect("a bundle asks once for each of its components");
-        self.next += 1;
-        // SAFETY: as in `insert_rows`: a value that `Moving::take` handed over, whose memory lives as long as the column, and the caller
-        // moves it into the bundle at once.
-        unsafe { OwningPtr::new(column.take()) }
-    }
+/// Takes the next value of the next column: the caller owns it.
+#[inline]
+fn take_next<'r>(row: &'r mut std::slice::IterMut<'_, &mut Moving>) -> OwningPtr<'r> {
+    let column = row.next().expect("a bundle asks once for each of its components");
+    // SAFETY: as in `insert_rows`: a value that `Moving::take` handed over, whose memory lives as long as the column, and the caller
+    // moves it into the bundle at once.
+    unsafe { OwningPtr::new(column.take()) }
 }
 
 impl<B: BundleFromComponents> Iterator for Rows<'_, '_, B> {
-    type Item = (Entity, B);
+    type Item = B;
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let &entity = self.entities.next()?;
-        if self.ids_known {
-            identity::expect(self.world, entity);
+    fn next(&mut self) -> Option<B> {
+        // Behind a hook that panicked bevy would spawn the rest while it unwinds, and a second panic ends the program.
+        if thread::panicking() && !self.panicking {
+            return None;
         }
-        let mut row = Row { columns: self.columns, next: 0 };
-        // SAFETY: `spawn_bundles` checked that the columns have the ids of the bundle's components in its order, and `assert_fits`
-        // that each column's values are of the type that the id stands for; so each call gets an owned value of the type it asks for.
-        let bundle = unsafe { B::from_components(&mut row, &mut Row::take) };
-        Some((entity, bundle))
+        self.left = self.left.checked_sub(1)?;
+        let mut row = self.columns.iter_mut();
+        // SAFETY: `Rows::new` checked that the columns have the ids of the bundle's components in its order, and `assert_fits` that
+        // each column's values are of the type that the id stands for; so each call gets an owned value of the type it asks for.
+        Some(unsafe { B::from_components(&mut row, &mut take_next) })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.entities.size_hint()
+        (self.left, Some(self.left))
     }
 }
-
-impl<B: BundleFromComponents> ExactSizeIterator for Rows<'_, '_, B> {}
 
 /// Sets a resource to the next value of this column.
 pub(crate) fn insert_resource(world: &mut World, column: &mut Moving) {

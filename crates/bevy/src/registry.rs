@@ -12,7 +12,8 @@ use bevy_ecs::{
     world::World,
 };
 use keepstone_ecs_persist::{
-    Codec, Coder, Column, ColumnData, ComponentSchema, Converted, Error, Persist, Schema, Stateless, WorldDoc,
+    Codec, Coder, Column, ColumnData, ColumnStep, ComponentSchema, Converted, Error, Persist, Schema,
+    Stateless, WorldDoc,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -220,6 +221,17 @@ impl RegistryExt for Registry {
     fn add_builtins(&mut self) -> Result<(), Error> {
         builtin::add_to(self)
     }
+}
+
+/// The steps that columns of this schema take: see [`EcsWorld::column_steps`](keepstone_ecs_persist::EcsWorld::column_steps).
+pub(crate) fn column_steps(registry: &Registry, schema: &Schema) -> Result<Vec<ColumnStep>, Error> {
+    let mut steps = Vec::new();
+    for schema in schema.components() {
+        if let Some(entry) = registry.get(&schema.name) {
+            steps.extend(entry.ops().column.steps(schema, entry.version())?);
+        }
+    }
+    Ok(steps)
 }
 
 /// What is known of the registered components without values: see [`EcsWorld::schema`](keepstone_ecs_persist::EcsWorld::schema).

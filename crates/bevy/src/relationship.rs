@@ -1,20 +1,22 @@
 use std::{borrow::Cow, collections::HashSet, marker::PhantomData, sync::Arc};
 
 use bevy_ecs::{
+    archetype::ArchetypeEntity,
     component::ComponentId,
     entity::Entity,
     relationship::{Relationship, RelationshipSourceCollection, RelationshipTarget},
     storage::TableId,
     world::World,
 };
-use keepstone_ecs_persist::{Column, ColumnData, Encoding, Error, NONE};
+use keepstone_ecs_persist::{Column, ColumnData, ColumnStep, ComponentSchema, Encoding, Error, NONE, Slice};
 use keepstone_value::{Batches, Entities, Learner, Resolve};
 
 use crate::{
-    capture::{Source, runs},
     column::{AnyColumn, Captured, Naming},
-    raw::Values,
+    delta::{Window, changed_since},
+    raw::{self, Values},
     registry,
+    source::{Source, runs},
 };
 
 /// What a relationship can do beside the operations of every component.
@@ -26,7 +28,18 @@ pub(crate) struct Ops {
     pub(crate) list: fn(&World) -> Option<ComponentId>,
     /// Puts the sources of a target in this order, if its list has another. What else is in the list goes behind them.
     pub(crate) order: fn(&mut World, Entity, &[Entity]),
+    /// Goes through the lists that targets keep, list by list.
+    pub(crate) walk: Walk,
+    /// What an entity relates to.
+    pub(crate) target: fn(&World, Entity) -> Option<Entity>,
+    /// The list on a target.
+    pub(crate) sources: fn(&World, Entity) -> Vec<Entity>,
+    /// Hands on each target whose list was changed since.
+    pub(crate) changed_lists: fn(&World, Window, &mut dyn FnMut(Entity)),
 }
+
+/// Hands on rank and ordinal of each source that is saved, of lists with more than one. Those that are not leave no gap.
+pub(crate) type Walk = fn(&World, &mut dyn Entities, &mut dyn FnMut(u32, u32));
 
 pub(crate) fn ops<R: Relationship>() -> registry::Ops {
     registry::Ops {
@@ -43,6 +56,10 @@ pub(crate) fn ops<R: Relationship>() -> registry::Ops {
             },
             list: |world| world.component_id::<R::RelationshipTarget>(),
             order: order::<R>,
+            walk: walk::<R>,
+            target: |world, source| world.get::<R>(source).map(Relationship::get),
+            sources: sources_of::<R>,
+            changed_lists: changed_lists::<R>,
         }),
     }
 }
@@ -50,12 +67,8 @@ pub(crate) fn ops<R: Relationship>() -> registry::Ops {
 fn order<R: Relationship>(world: &mut World, target: Entity, sources: &[Entity]) {
     let names_it =
         |world: &World, source: Entity| world.get::<R>(source).is_some_and(|row| row.get() == target);
-    let list = |world: &World| -> Vec<Entity> {
-        let list = world.get::<R::RelationshipTarget>(target).map(RelationshipTarget::collection);
-        list.map(|list| list.iter().collect()).unwrap_or_default()
-    };
     let wanted: Vec<Entity> = sources.iter().copied().filter(|&source| names_it(world, source)).collect();
-    let found = list(world);
+    let found = sources_of::<R>(world, target);
     if found == wanted {
         return;
     }
@@ -74,28 +87,86 @@ fn order<R: Relationship>(world: &mut World, target: Entity, sources: &[Entity])
     }
 }
 
+fn sources_of<R: Relationship>(world: &World, target: Entity) -> Vec<Entity> {
+    let list = world.get::<R::RelationshipTarget>(target).map(RelationshipTarget::collection);
+    list.map(|list| list.iter().collect()).unwrap_or_default()
+}
+
+fn changed_lists<R: Relationship>(world: &World, window: Window, found: &mut dyn FnMut(Entity)) {
+    let Some(id) = world.component_id::<R::RelationshipTarget>() else { return };
+    let mut seen: Vec<TableId> = Vec::new();
+    let mut rows = Vec::new();
+    for archetype in world.archetypes().iter().filter(|archetype| archetype.contains(id)) {
+        let table = archetype.table_id();
+        match (raw::changed_ticks(world, table, id), world.storages().tables.get(table)) {
+            (Some(ticks), Some(own)) => {
+                // Archetypes may share it.
+                if !seen.contains(&table) {
+                    seen.push(table);
+                    rows.clear();
+                    window.scan(ticks, &mut rows);
+                    rows.iter().filter_map(|&row| own.entities().get(row as usize)).for_each(|&e| found(e));
+                }
+            }
+            _ => archetype
+                .entities()
+                .iter()
+                .map(ArchetypeEntity::id)
+                .filter(|&entity| changed_since(world, entity, id, window))
+                .for_each(&mut *found),
+        }
+    }
+}
+
+fn walk<R: Relationship>(world: &World, entities: &mut dyn Entities, found: &mut dyn FnMut(u32, u32)) {
+    let Some(id) = world.component_id::<R::RelationshipTarget>() else { return };
+    for archetype in world.archetypes().iter().filter(|archetype| archetype.contains(id)) {
+        for row in archetype.entities() {
+            let list = world.get::<R::RelationshipTarget>(row.id()).map(RelationshipTarget::collection);
+            if let Some(list) = list.filter(|list| list.len() > 1) {
+                let ordinals = list.iter().map(|source| entities.ordinal(source.to_bits()));
+                for (rank, ordinal) in (0..).zip(ordinals.filter(|&ordinal| ordinal != NONE)) {
+                    found(rank, ordinal);
+                }
+            }
+        }
+    }
+}
+
+/// Whether every list has the order of the ordinals, so that it need not be written.
+pub(crate) fn lists_ascend(world: &World, walk: Walk, entities: &mut dyn Entities) -> bool {
+    let (mut ascend, mut before) = (true, 0);
+    walk(world, entities, &mut |rank, ordinal| {
+        ascend &= rank == 0 || before < ordinal;
+        before = ordinal;
+    });
+    ascend
+}
+
 /// The targets of `R`.
 struct Related<R>(PhantomData<fn() -> R>);
 
 impl<R: Relationship> AnyColumn for Related<R> {
     fn capture<'w>(&self, world: &'w World, sources: &[Source], entities: &mut dyn Entities) -> Captured<'w> {
-        let targets: Vec<u32> =
-            runs::<R>(world, sources).iter().map(|row| entities.ordinal(row.get().to_bits())).collect();
-        let ranks = Lists::of::<R>(world, entities).ranks(|| ordinals::<R>(world, sources, entities));
+        let targets = ordinals_of_targets::<R>(world, sources, entities);
+        let ranks = Lists::of::<R>(world, entities).ranks(|| ordinals(sources, entities));
         let data = ColumnData::References { targets: Cow::Owned(targets), ranks: ranks.map(Cow::Owned) };
         Ok((Encoding::Reference { linked: true }, data))
     }
 
+    /// Asks for what the rows refer to.
     fn learn(
         &self,
-        _: &World,
-        _: &[Source],
-        _: &mut dyn Entities,
+        world: &World,
+        sources: &[Source],
+        entities: &mut dyn Entities,
         _: &mut Learner,
     ) -> Result<(), keepstone_value::Error> {
+        drop(ordinals_of_targets::<R>(world, sources, entities));
         Ok(())
     }
 
+    /// The targets alone: ranks are those of the whole world.
     fn capture_batch<'w>(
         &self,
         world: &'w World,
@@ -103,7 +174,8 @@ impl<R: Relationship> AnyColumn for Related<R> {
         entities: &mut dyn Entities,
         _: &mut Batches<'_>,
     ) -> Result<ColumnData<'w>, keepstone_value::Error> {
-        self.capture(world, sources, entities).map(|(_, data)| data)
+        let targets = ordinals_of_targets::<R>(world, sources, entities);
+        Ok(ColumnData::References { targets: Cow::Owned(targets), ranks: None })
     }
 
     fn decode(
@@ -135,7 +207,16 @@ impl<R: Relationship> AnyColumn for Related<R> {
         Ok(candidates.iter().map(&mut differs).collect())
     }
 
-    fn overwrites(&self, _: &Encoding) -> Option<usize> {
+    fn steps(&self, schema: &ComponentSchema, newest: u32) -> Result<Vec<ColumnStep>, Error> {
+        match schema.version {
+            found if found > newest => {
+                Err(Error::NewerComponent { name: schema.name.clone(), found, newest })
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn overwrites(&self, _: &ComponentSchema) -> Option<usize> {
         None
     }
 
@@ -151,22 +232,19 @@ fn targets<'c, R>(column: &'c Column<'_>) -> Result<&'c [u32], Error> {
     }
 }
 
-/// The ordinal of the entity of each row, in the order of [`runs`].
-fn ordinals<R: Relationship>(world: &World, sources: &[Source], entities: &mut dyn Entities) -> Vec<u32> {
-    let mut ordinals = Vec::new();
+fn ordinals_of_targets<R: Relationship>(
+    world: &World,
+    sources: &[Source],
+    entities: &mut dyn Entities,
+) -> Vec<u32> {
+    runs::<R>(world, sources).iter().map(|row| entities.ordinal(row.get().to_bits())).collect()
+}
+
+/// The ordinal of the entity of each row, in the order of [`runs`]: all that a source has are rows.
+fn ordinals(sources: &[Source], entities: &mut dyn Entities) -> Vec<u32> {
+    let mut ordinals = Vec::with_capacity(sources.iter().map(Slice::rows).sum());
     for source in sources {
-        match source {
-            Source::Archetype { rows, first, .. } => {
-                ordinals.extend(first.saturating_add(rows.start)..first.saturating_add(rows.end));
-            }
-            Source::Entities(rows) => {
-                for &entity in rows {
-                    if world.get::<R>(entity).is_some() {
-                        ordinals.push(entities.ordinal(entity.to_bits()));
-                    }
-                }
-            }
-        }
+        ordinals.extend(source.ordinals(entities));
     }
     ordinals
 }
@@ -181,33 +259,19 @@ struct Lists {
 
 impl Lists {
     fn of<R: Relationship>(world: &World, entities: &mut dyn Entities) -> Self {
-        let mut lists = Self { ranks: Vec::new(), ascend: true };
-        let Some(id) = world.component_id::<R::RelationshipTarget>() else { return lists };
-        for archetype in world.archetypes().iter().filter(|archetype| archetype.contains(id)) {
-            for row in archetype.entities() {
-                let list = world.get::<R::RelationshipTarget>(row.id()).map(RelationshipTarget::collection);
-                if let Some(list) = list.filter(|list| list.len() > 1) {
-                    lists.add(list.iter().map(|source| entities.ordinal(source.to_bits())));
-                }
-            }
-        }
-        lists
-    }
-
-    fn add(&mut self, sources: impl Iterator<Item = u32>) {
-        let mut before = None;
-        // Sources that are not saved leave no gap.
-        for (rank, ordinal) in (0..).zip(sources.filter(|&ordinal| ordinal != NONE)) {
-            self.ascend &= before < Some(ordinal);
-            before = Some(ordinal);
+        let (mut lists, mut before) = (Self { ranks: Vec::new(), ascend: true }, 0);
+        walk::<R>(world, entities, &mut |rank, ordinal| {
+            lists.ascend &= rank == 0 || before < ordinal;
+            before = ordinal;
             let at = ordinal as usize;
-            if at >= self.ranks.len() {
-                self.ranks.resize(at + 1, 0);
+            if at >= lists.ranks.len() {
+                lists.ranks.resize(at + 1, 0);
             }
-            if let Some(slot) = self.ranks.get_mut(at) {
+            if let Some(slot) = lists.ranks.get_mut(at) {
                 *slot = rank;
             }
-        }
+        });
+        lists
     }
 
     /// The rank of each row, if ranks have to be written.

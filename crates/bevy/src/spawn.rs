@@ -1,11 +1,13 @@
-use std::{any::TypeId, collections::HashMap};
+mod check;
+
+use std::any::TypeId;
 
 use bevy_ecs::{entity::Entity, world::World};
 use keepstone_ecs_persist::{
-    Column, ColumnData, ComponentSchema, Entry, Error, IdSource, NONE, SpawnOptions, SpawnReport, Unknown,
-    WorldDoc,
+    Column, ColumnData, Entry, Error, IdSource, NONE, SpawnOptions, SpawnReport, Unknown, WorldDoc,
 };
 
+pub(crate) use self::check::{ENTITY_LEN, check, check_content, check_count};
 use crate::{
     bundle::Spawners,
     identity::{Expecting, PersistId, PersistIndex},
@@ -24,7 +26,7 @@ pub(crate) fn spawn(
     options: &SpawnOptions,
 ) -> Result<SpawnReport<Entity>, Error> {
     check(doc, registry, options)?;
-    let ids: Vec<Entity> = world.entity_allocator().alloc_many(doc.entity_count()).collect();
+    let ids = ids(world, doc, registry);
     let decoded = Incoming::of(world, doc, registry, options.ids).and_then(|incoming| {
         Ok((decode(world, doc, registry, options, &ids, (incoming.as_ref(), &Later::default()))?, incoming))
     });
@@ -39,97 +41,64 @@ pub(crate) fn spawn(
             Ok(report)
         }
         Err(error) => {
-            world.entity_allocator_mut().free_many(&ids);
+            let given: Vec<Entity> = ids.into_iter().filter(|&id| id != NOT_YET).collect();
+            world.entity_allocator_mut().free_many(&given);
             Err(error)
         }
     }
 }
 
-/// What can be said against a document before its rows are looked at.
-pub(crate) fn check(doc: &WorldDoc<'_>, registry: &Registry, options: &SpawnOptions) -> Result<(), Error> {
-    doc.check()?;
-    check_count(doc.entity_count(), options)?;
-    let mut needs = u64::from(doc.entity_count()).saturating_mul(ENTITY_LEN);
-    check_content(doc, registry, options, &mut HashMap::new(), &mut needs)
-}
+/// Stands for an entity that gets its id when it is spawned.
+const NOT_YET: Entity = Entity::PLACEHOLDER;
 
-/// Checks how many entities there will be.
-pub(crate) fn check_count(count: u32, options: &SpawnOptions) -> Result<(), Error> {
-    if count > options.entities_max {
-        return Err(Error::Limit {
-            what: "entities",
-            needs: count.into(),
-            allowed: options.entities_max.into(),
-        });
+/// The ids of a document's entities, by ordinal. Bundles are spawned fastest with new ids, which only those can wait for that nothing in
+/// the document names.
+fn ids(world: &World, doc: &WorldDoc<'_>, registry: &Registry) -> Vec<Entity> {
+    if registry.bundles.is_empty() {
+        return world.entity_allocator().alloc_many(doc.entity_count()).collect();
     }
-    check_needs(u64::from(count).saturating_mul(ENTITY_LEN), options)
-}
-
-/// As [`check`], for a document or part whose tables and columns agree. `seen` are the components of the parts before, and `needs` what they
-/// take.
-pub(crate) fn check_content(
-    doc: &WorldDoc<'_>,
-    registry: &Registry,
-    options: &SpawnOptions,
-    seen: &mut HashMap<TypeId, String>,
-    needs: &mut u64,
-) -> Result<(), Error> {
-    check_columns(doc, registry, options.unknown, seen)?;
-    check_size(doc, registry, options, needs)?;
-    let count = dangling(doc);
-    if options.refuse_dangling && count > 0 {
-        return Err(Error::Dangling { count });
+    let named = named_tables(doc, registry);
+    let tables = || doc.tables.iter().zip(&named);
+    let count = tables().filter(|(_, named)| **named).fold(0, |sum: u32, (table, _)| sum + table.rows);
+    let mut given = world.entity_allocator().alloc_many(count);
+    let mut ids = Vec::with_capacity(doc.entity_count() as usize);
+    for (table, named) in tables() {
+        let rows = table.rows as usize;
+        if *named {
+            ids.extend(given.by_ref().take(rows));
+        } else {
+            ids.resize(ids.len() + rows, NOT_YET);
+        }
     }
-    Ok(())
+    ids
 }
 
-/// Checks what the columns say of themselves against the registered components.
-fn check_columns(
-    doc: &WorldDoc<'_>,
-    registry: &Registry,
-    unknown: Unknown,
-    seen: &mut HashMap<TypeId, String>,
-) -> Result<(), Error> {
-    for ComponentSchema { name, version, .. } in doc.columns.iter().map(|column| &column.schema) {
-        let Some(entry) = registry.get(name) else {
-            if matches!(unknown, Unknown::Keep | Unknown::Skip) {
-                continue;
+/// By table of a document: whether something names its entities, a reference or the index of ids.
+fn named_tables(doc: &WorldDoc<'_>, registry: &Registry) -> Vec<bool> {
+    let mut firsts = Vec::with_capacity(doc.tables.len());
+    doc.tables.iter().fold(0, |first: u32, table| {
+        firsts.push(first);
+        first + table.rows
+    });
+    let mut named = vec![false; doc.tables.len()];
+    for (place, column) in (0..).zip(&doc.columns) {
+        let is_id = |entry: &Entry<Ops>| entry.type_id() == TypeId::of::<PersistId>();
+        if registry.get(&column.schema.name).is_some_and(is_id) {
+            for (table, named) in doc.tables.iter().zip(&mut named) {
+                *named |= table.components.binary_search(&place).is_ok();
             }
-            return Err(Error::UnknownComponent { name: name.clone() });
+        }
+        let (ColumnData::References { targets, .. } | ColumnData::Rows { targets, .. }) = &column.data else {
+            continue;
         };
-        if *version > entry.version() {
-            let (name, found, newest) = (name.clone(), *version, entry.version());
-            return Err(Error::NewerComponent { name, found, newest });
-        }
-        let known = seen.entry(entry.type_id()).or_insert_with(|| name.clone());
-        if known != name {
-            let (first, second) = (known.clone(), name.clone());
-            return Err(Error::SameComponent { first, second, type_name: entry.type_name() });
+        for &target in targets.iter().filter(|&&target| target != NONE) {
+            let table = firsts.partition_point(|&first| first <= target).checked_sub(1);
+            if let Some(named) = table.and_then(|table| named.get_mut(table)) {
+                *named = true;
+            }
         }
     }
-    Ok(())
-}
-
-fn check_size(
-    doc: &WorldDoc<'_>,
-    registry: &Registry,
-    options: &SpawnOptions,
-    needs: &mut u64,
-) -> Result<(), Error> {
-    for (column, rows) in doc.columns.iter().zip(doc.rows_per_column()) {
-        let size =
-            registry.get(&column.schema.name).map_or(KEPT_ROW_LEN, |entry| entry.ops().size + TICKS_LEN);
-        *needs = needs.saturating_add(u64::from(rows).saturating_mul(size as u64));
-    }
-    check_needs(*needs, options)
-}
-
-fn check_needs(needs: u64, options: &SpawnOptions) -> Result<(), Error> {
-    if needs > options.bytes_max {
-        let (what, allowed) = ("bytes of component values", options.bytes_max);
-        return Err(Error::Limit { what, needs, allowed });
-    }
-    Ok(())
+    named
 }
 
 /// What becomes of a column.
@@ -145,13 +114,6 @@ pub(crate) enum Decoded<'r, 'd, 'a> {
     /// The source of ids: the world's own goes on where it stands.
     Source(IdSource),
 }
-
-/// What an entity takes in bevy's lists, about.
-pub(crate) const ENTITY_LEN: u64 = 80;
-/// What bevy adds to each value: when it was added and when it was changed.
-const TICKS_LEN: usize = 8;
-/// What a kept row takes beside its bytes, about.
-const KEPT_ROW_LEN: usize = 160;
 
 /// Decodes all columns, so that nothing is spawned from a file that can't be.
 pub(crate) fn decode<'r, 'd, 'a>(
@@ -276,7 +238,7 @@ pub(crate) fn place<'r>(
         });
     }
     let spawners = Spawners::new(world, &registry.bundles);
-    let own = report.entities.get(first as usize..).unwrap_or_default();
+    let own = report.entities.get_mut(first as usize..).unwrap_or_default();
     report.values += insert_tables(world, doc, &mut moving, &spawners, own);
     for (column, moving) in doc.columns.iter().zip(&mut moving) {
         if column.schema.resource {
@@ -372,13 +334,13 @@ fn insert_tables(
     doc: &WorldDoc<'_>,
     moving: &mut [Option<Moving>],
     spawners: &Spawners,
-    entities: &[Entity],
+    entities: &mut [Entity],
 ) -> u64 {
     let ids = world.component_id::<PersistId>();
     let (mut first, mut values) = (0, 0);
     for table in &doc.tables {
         let rows = table.rows as usize;
-        let entities = entities.get(first..first + rows).unwrap_or_default();
+        let entities = entities.get_mut(first..first + rows).unwrap_or_default();
         // Taken out and put back: only the table's own columns are looked at.
         let mut own: Vec<(u16, Moving)> = Vec::with_capacity(table.components.len());
         for &place in &table.components {
@@ -388,7 +350,11 @@ fn insert_tables(
         }
         let mut columns: Vec<&mut Moving> = own.iter_mut().map(|(_, column)| column).collect();
         let ids_known = columns.iter().any(|column| Some(column.id()) == ids);
-        spawners.spawn(world, &mut columns, entities, ids_known);
+        if entities.first() == Some(&NOT_YET) {
+            spawners.spawn_new(world, &mut columns, entities);
+        } else {
+            spawners.spawn(world, &mut columns, entities, ids_known);
+        }
         values += u64::from(table.rows) * columns.len() as u64;
         for (place, column) in own {
             if let Some(slot) = moving.get_mut(usize::from(place)) {

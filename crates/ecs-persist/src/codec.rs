@@ -1,4 +1,6 @@
-use std::{borrow::Cow, convert::Infallible, fmt, marker::PhantomData};
+mod overwrite;
+
+use std::{borrow::Cow, convert::Infallible, fmt, marker::PhantomData, ops::Range};
 
 use keepstone_format::plain::{self, Layout, OwnedLayout, Plain};
 use keepstone_value::{Batches, Decoder, Entities, Learner, Options, Resolve, Rows};
@@ -7,8 +9,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     doc::{Column, ColumnData},
     error::Error,
+    evolve::{ColumnStep, read_by_name, to_rows},
     lengths::Lengths,
-    schema::Encoding,
+    schema::{ComponentSchema, Encoding},
 };
 
 /// The values of one component in a world, as runs of storage or as single references.
@@ -30,6 +33,11 @@ impl<T> Default for Runs<'_, T> {
 }
 
 impl<'w, T> Runs<'w, T> {
+    /// None yet, with room for so many runs.
+    pub fn with_capacity(runs: usize) -> Self {
+        Self { runs: Vec::with_capacity(runs) }
+    }
+
     /// Adds rows that lie side by side.
     pub fn push_slice(&mut self, rows: &'w [T]) {
         self.runs.push(Run::Slice(rows));
@@ -101,6 +109,9 @@ impl<T> ExactSizeIterator for RunIter<'_, '_, T> {}
 
 /// How values of `T` become a column and come back.
 pub trait Codec<T>: 'static {
+    /// Whether columns of earlier definitions are read through other types, as with [`AsSince`](crate::AsSince).
+    const HAS_EARLIER: bool = false;
+
     /// Encodes rows, or borrows them where their memory is what the file holds.
     ///
     /// # Errors
@@ -154,6 +165,33 @@ pub trait Codec<T>: 'static {
         let _ = (bytes, values);
         false
     }
+
+    /// Whether a column is of the present definition, so that its bytes mean what those of the present values do.
+    fn is_own(schema: &ComponentSchema) -> bool {
+        let _ = schema;
+        true
+    }
+
+    /// Appends the steps that a column takes when it is decoded; none for one of the present definition.
+    ///
+    /// # Errors
+    /// [`Error::NewerComponent`] for a later definition, [`Error::NoMigration`] when no step begins at this one.
+    fn steps(schema: &ComponentSchema, steps: &mut Vec<ColumnStep>) -> Result<(), Error> {
+        let _ = (schema, steps);
+        Ok(())
+    }
+
+    /// Adds the names that earlier definitions have in files.
+    fn earlier_names(names: &mut Vec<&'static str>) {
+        let _ = names;
+    }
+
+    /// Writes rows whose bytes are the values' own over `values` where they differ, tells `written` which places those are, in runs that
+    /// ascend, and says whether it did. Rows of another kind are left alone, and so are bytes of more or fewer rows than there are values.
+    fn overwrite_plain(bytes: &[u8], values: &mut [T], written: &mut dyn FnMut(Range<usize>)) -> bool {
+        let _ = (bytes, values, written);
+        false
+    }
 }
 
 /// Rows are the value's own bytes: one copy a column.
@@ -200,14 +238,12 @@ impl<T: Plain> Codec<T> for AsPlain {
     }
 
     fn decode(column: &Column<'_>, rows: usize, _: &mut dyn Resolve) -> Result<Vec<T>, Error> {
-        let (Encoding::Plain(layout), ColumnData::Plain(pieces)) = (&column.schema.encoding, &column.data)
-        else {
-            return Err(mismatch::<T>(column, &plain_text::<T>()));
-        };
-        if *layout != T::LAYOUT {
-            return Err(mismatch::<T>(column, &plain_text::<T>()));
+        match (&column.schema.encoding, &column.data) {
+            (Encoding::Plain(layout), ColumnData::Plain(pieces)) if *layout == T::LAYOUT => {
+                Ok(collect_rows(pieces, rows)?)
+            }
+            _ => read_by_name(column, rows),
         }
-        Ok(collect_rows(pieces, rows)?)
     }
 
     fn encoding() -> Option<Encoding> {
@@ -217,10 +253,17 @@ impl<T: Plain> Codec<T> for AsPlain {
     fn append_plain(bytes: &[u8], values: &mut Vec<T>) -> bool {
         size_of::<T>() > 0 && plain::append_le_bytes(bytes, values).is_ok()
     }
+
+    fn overwrite_plain(bytes: &[u8], values: &mut [T], written: &mut dyn FnMut(Range<usize>)) -> bool {
+        overwrite::differing(bytes, values, written)
+    }
 }
 
 /// Gathers rows from pieces that needn't end where a row ends.
-fn collect_rows<T: Plain>(pieces: &[Cow<'_, [u8]>], rows: usize) -> Result<Vec<T>, keepstone_format::Error> {
+pub(crate) fn collect_rows<T: Plain>(
+    pieces: &[Cow<'_, [u8]>],
+    rows: usize,
+) -> Result<Vec<T>, keepstone_format::Error> {
     let size = size_of::<T>();
     if let Some(value) = plain::read_plain(&[]) {
         return Ok(vec![value; rows]);
@@ -246,11 +289,7 @@ fn collect_rows<T: Plain>(pieces: &[Cow<'_, [u8]>], rows: usize) -> Result<Vec<T
     Ok(values)
 }
 
-fn plain_text<T: Plain>() -> String {
-    format!("plain {}", OwnedLayout::from(&T::LAYOUT))
-}
-
-fn mismatch<T>(column: &Column<'_>, expected: &str) -> Error {
+pub(crate) fn mismatch<T>(column: &Column<'_>, expected: &str) -> Error {
     Error::Mismatch {
         name: column.schema.name.clone(),
         type_name: std::any::type_name::<T>(),
@@ -267,8 +306,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for AsSerde {
         encode_rows(rows.iter(), entities)
     }
 
-    fn decode(column: &Column<'_>, _: usize, entities: &mut dyn Resolve) -> Result<Vec<T>, Error> {
-        decode_rows(column, entities, |row: T| Ok::<T, Infallible>(row))
+    fn decode(column: &Column<'_>, rows: usize, entities: &mut dyn Resolve) -> Result<Vec<T>, Error> {
+        decode_rows(column, rows, entities, |row: T| Ok::<T, Infallible>(row))
     }
 
     fn learn(
@@ -284,7 +323,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for AsSerde {
         entities: &mut dyn Entities,
         batches: &mut Batches<'_>,
     ) -> Result<ColumnData<'w>, keepstone_value::Error> {
-        Ok(rows_data(batches.encode(rows.iter(), Some(entities))?))
+        Ok(rows_data(batches.encode(rows.iter(), Some(&mut *entities))?, entities))
     }
 }
 
@@ -301,8 +340,8 @@ where
         encode_rows(proxies.iter(), entities)
     }
 
-    fn decode(column: &Column<'_>, _: usize, entities: &mut dyn Resolve) -> Result<Vec<T>, Error> {
-        decode_rows(column, entities, |row: P| Ok::<T, Infallible>(row.into()))
+    fn decode(column: &Column<'_>, rows: usize, entities: &mut dyn Resolve) -> Result<Vec<T>, Error> {
+        decode_rows(column, rows, entities, |row: P| Ok::<T, Infallible>(row.into()))
     }
 
     fn learn(
@@ -320,7 +359,7 @@ where
         batches: &mut Batches<'_>,
     ) -> Result<ColumnData<'w>, keepstone_value::Error> {
         let proxies: Vec<P> = rows.iter().map(P::from).collect();
-        Ok(rows_data(batches.encode(proxies.iter(), Some(entities))?))
+        Ok(rows_data(batches.encode(proxies.iter(), Some(&mut *entities))?, entities))
     }
 }
 
@@ -348,13 +387,16 @@ pub(crate) fn encode_rows<'t, 'w, T: Serialize + 't>(
     rows: impl Iterator<Item = &'t T> + Clone,
     entities: &mut dyn Entities,
 ) -> Result<(Encoding, ColumnData<'w>), keepstone_value::Error> {
-    let options = Options::default();
-    let rows = keepstone_value::encode(rows, Some(entities), &options)?;
+    let options = Options { report_hidden: entities.watches(), ..Options::default() };
+    let rows = keepstone_value::encode(rows, Some(&mut *entities), &options)?;
     let encoding = Encoding::Rows { shape: rows.shape.clone(), human_readable: options.human_readable };
-    Ok((encoding, rows_data(rows)))
+    Ok((encoding, rows_data(rows, entities)))
 }
 
-pub(crate) fn rows_data(rows: Rows) -> ColumnData<'static> {
+pub(crate) fn rows_data(rows: Rows, entities: &mut dyn Entities) -> ColumnData<'static> {
+    if let Some(suspects) = rows.suspects {
+        entities.suspect(suspects);
+    }
     ColumnData::Rows {
         data: Cow::Owned(rows.data),
         lengths: Lengths::each(rows.lens),
@@ -364,9 +406,12 @@ pub(crate) fn rows_data(rows: Rows) -> ColumnData<'static> {
 
 pub(crate) fn decode_rows<T: DeserializeOwned, U, E: fmt::Display>(
     column: &Column<'_>,
+    rows: usize,
     entities: &mut dyn Resolve,
     finish: impl Fn(T) -> Result<U, E>,
 ) -> Result<Vec<U>, Error> {
+    let was_plain = to_rows(column, rows)?;
+    let column = was_plain.as_ref().unwrap_or(column);
     let (Encoding::Rows { shape, human_readable }, ColumnData::Rows { data, lengths, targets }) =
         (&column.schema.encoding, &column.data)
     else {
@@ -386,7 +431,7 @@ pub(crate) fn decode_rows<T: DeserializeOwned, U, E: fmt::Display>(
 }
 
 /// A row that was read, and whose value is not one of the component.
-fn refused(row: u32, why: &impl fmt::Display) -> keepstone_value::Error {
+pub(crate) fn refused(row: u32, why: &impl fmt::Display) -> keepstone_value::Error {
     let problem = keepstone_value::Problem::Message(why.to_string());
     keepstone_value::Error::Decode { row, offset: 0, path: String::new(), problem }
 }

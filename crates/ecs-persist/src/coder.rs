@@ -1,4 +1,4 @@
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, ops::Range};
 
 use keepstone_value::{Batches, Entities, Learner, Resolve};
 use serde::{Serialize, de::DeserializeOwned};
@@ -7,7 +7,8 @@ use crate::{
     codec::{Codec, Runs, decode_rows, encode_rows, rows_data},
     doc::{Column, ColumnData},
     error::Error,
-    schema::Encoding,
+    evolve::ColumnStep,
+    schema::{ComponentSchema, Encoding},
 };
 
 /// A [`Codec`] that is a value: what an adapter keeps of each registered component.
@@ -64,6 +65,31 @@ pub trait Coder<T>: Send + Sync + 'static {
     /// As [`Codec::append_plain`].
     fn append_plain(&self, bytes: &[u8], values: &mut Vec<T>) -> bool {
         let _ = (bytes, values);
+        false
+    }
+
+    /// As [`Codec::is_own`].
+    fn is_own(&self, schema: &ComponentSchema) -> bool {
+        let _ = schema;
+        true
+    }
+
+    /// The steps that a column takes when it is decoded, for a component that is written as version `newest`.
+    ///
+    /// # Errors
+    /// As [`Codec::steps`].
+    fn steps(&self, schema: &ComponentSchema, newest: u32) -> Result<Vec<ColumnStep>, Error> {
+        match schema.version {
+            found if found > newest => {
+                Err(Error::NewerComponent { name: schema.name.clone(), found, newest })
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// As [`Codec::overwrite_plain`].
+    fn overwrite_plain(&self, bytes: &[u8], values: &mut [T], written: &mut dyn FnMut(Range<usize>)) -> bool {
+        let _ = (bytes, values, written);
         false
     }
 }
@@ -123,6 +149,24 @@ impl<T, C: Codec<T>> Coder<T> for Stateless<C> {
     fn append_plain(&self, bytes: &[u8], values: &mut Vec<T>) -> bool {
         C::append_plain(bytes, values)
     }
+
+    fn is_own(&self, schema: &ComponentSchema) -> bool {
+        C::is_own(schema)
+    }
+
+    fn steps(&self, schema: &ComponentSchema, newest: u32) -> Result<Vec<ColumnStep>, Error> {
+        let (name, found) = (&schema.name, schema.version);
+        if !C::HAS_EARLIER && found > newest {
+            return Err(Error::NewerComponent { name: name.clone(), found, newest });
+        }
+        let mut steps = Vec::new();
+        C::steps(schema, &mut steps)?;
+        Ok(steps)
+    }
+
+    fn overwrite_plain(&self, bytes: &[u8], values: &mut [T], written: &mut dyn FnMut(Range<usize>)) -> bool {
+        C::overwrite_plain(bytes, values, written)
+    }
 }
 
 /// Rows are serde values of `P`, which two functions make from values and back.
@@ -161,8 +205,8 @@ where
         encode_rows(proxies.iter(), entities)
     }
 
-    fn decode(&self, column: &Column<'_>, _: usize, entities: &mut dyn Resolve) -> Result<Vec<T>, Error> {
-        decode_rows(column, entities, &self.from)
+    fn decode(&self, column: &Column<'_>, rows: usize, entities: &mut dyn Resolve) -> Result<Vec<T>, Error> {
+        decode_rows(column, rows, entities, &self.from)
     }
 
     fn learn(
@@ -182,6 +226,6 @@ where
         batches: &mut Batches<'_>,
     ) -> Result<ColumnData<'w>, keepstone_value::Error> {
         let proxies: Vec<P> = rows.iter().map(&self.to).collect();
-        Ok(rows_data(batches.encode(proxies.iter(), Some(entities))?))
+        Ok(rows_data(batches.encode(proxies.iter(), Some(&mut *entities))?, entities))
     }
 }

@@ -121,13 +121,7 @@ impl Schema {
     /// # Errors
     /// [`Error::Limit`] with more than 16,383 components.
     pub fn encode(&self) -> Result<Vec<u8>, Error> {
-        let mut out = Vec::with_capacity(64 * self.components.len() + 8);
-        check_count(self.components.len() as u64)?;
-        wire::put_varint(&mut out, self.components.len() as u64);
-        for component in &self.components {
-            component.encode(&mut out)?;
-        }
-        Ok(out)
+        encode_all(self.components.iter())
     }
 
     /// Decodes what [`Schema::encode`] wrote.
@@ -160,20 +154,34 @@ impl Schema {
     }
 }
 
+/// Encodes descriptions where they are, which ascend by name: see [`Schema::encode`].
+pub(crate) fn encode_all<'s>(
+    components: impl ExactSizeIterator<Item = &'s ComponentSchema>,
+) -> Result<Vec<u8>, Error> {
+    let count = components.len() as u64;
+    check_count(count)?;
+    let mut out = Vec::with_capacity(64 * components.len() + 8);
+    wire::put_varint(&mut out, count);
+    for component in components {
+        component.encode(&mut out)?;
+    }
+    Ok(out)
+}
+
 /// A field of a layout takes two bytes in the file and thirty times that in memory.
 const LEN_MAX: u64 = 1 << 20;
 
 /// Each component may take four of a container's 65,535 sections.
 const COMPONENTS_MAX: u64 = 16_383;
 
-fn check_len(needs: u64) -> Result<(), Error> {
+pub(crate) fn check_len(needs: u64) -> Result<(), Error> {
     if needs > LEN_MAX {
         return Err(Error::Limit { what: "bytes of the schema", needs, allowed: LEN_MAX });
     }
     Ok(())
 }
 
-fn check_count(needs: u64) -> Result<(), Error> {
+pub(crate) fn check_count(needs: u64) -> Result<(), Error> {
     if needs > COMPONENTS_MAX {
         return Err(Error::Limit { what: "components of a world", needs, allowed: COMPONENTS_MAX });
     }
@@ -190,7 +198,7 @@ pub(crate) fn hash_encoded(schema: &[u8]) -> [u8; 16] {
 }
 
 impl ComponentSchema {
-    fn encode(&self, out: &mut Vec<u8>) -> Result<(), Error> {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) -> Result<(), Error> {
         wire::put_name(out, &self.name)?;
         wire::put_varint(out, u64::from(self.version));
         let mut flags = if self.resource { FLAG_RESOURCE } else { 0 };

@@ -9,11 +9,12 @@ use hecs::{Archetype, ArchetypeColumn, Entity, World};
 use keepstone_ecs_persist::{
     Capture, Column, ComponentSchema, Entry, Error, IdSource, LeftOut, Reason, Table, WorldDoc,
 };
+use keepstone_value::Entities;
 
 use crate::{
     builtin,
-    column::{Rows, Source},
-    derived,
+    column::{AnyColumn, Rows, Source},
+    derived, handles,
     kept::{self, Kept, KeptResources, KeptRow},
     ordinals::Ordinals,
     registry::{Ops, Registry},
@@ -22,7 +23,7 @@ use crate::{
 /// Captures a world: see [`EcsWorld::capture`](keepstone_ecs_persist::EcsWorld::capture).
 pub(crate) fn capture<'w>(world: &'w World, registry: &Registry) -> Result<Capture<'w, Entity>, Error> {
     let archetypes = Stored::all(world);
-    Plan::of(world, registry, &archetypes)?.finish()
+    Plan::of(registry, &archetypes, Ordinals::new(world))?.finish()
 }
 
 /// An archetype, and what its entities keep.
@@ -98,6 +99,13 @@ impl<'p, 'r> Planned<'p, 'r> {
         is_source || !(self.sources.is_empty() && self.rows.is_empty())
     }
 
+    fn registered(&self) -> Option<(TypeId, &dyn AnyColumn)> {
+        match self.kind {
+            PlannedKind::Registered(entry) => Some((entry.type_id(), &*entry.ops().column)),
+            _ => None,
+        }
+    }
+
     /// Whether values are asked if they are to be saved.
     fn persistent(&self, archetype: &Archetype) -> Option<Vec<bool>> {
         match self.kind {
@@ -127,8 +135,24 @@ impl<'p, 'r> Planned<'p, 'r> {
     }
 }
 
+/// Gives entities their ordinals.
+pub(crate) trait Numbering<'w>: Entities {
+    /// Gives the next ordinals to the rows of an archetype, of which these components are saved.
+    fn add_archetype(
+        &mut self,
+        archetype: &'w Archetype,
+        columns: &mut dyn Iterator<Item = (TypeId, &dyn AnyColumn)>,
+    );
+
+    /// Gives the next ordinals to the entities with these raw ids.
+    fn add_ids(&mut self, ids: &mut dyn Iterator<Item = u32>);
+
+    /// The ordinal that the next entity gets: how many there are.
+    fn next(&self) -> u32;
+}
+
 /// What a capture will hold.
-pub(crate) struct Plan<'p, 'r> {
+pub(crate) struct Plan<'p, 'r, O> {
     registry: &'r Registry,
     /// Ascending by name.
     pub(crate) columns: Vec<Planned<'p, 'r>>,
@@ -138,35 +162,35 @@ pub(crate) struct Plan<'p, 'r> {
     by_name: HashMap<&'p str, usize>,
     /// Rows of each table to be, and the places of its columns in `columns`.
     pub(crate) tables: Vec<(u32, Vec<usize>)>,
-    pub(crate) ordinals: Ordinals<'p>,
+    pub(crate) ordinals: O,
     pub(crate) left_out: Vec<LeftOut>,
     /// By type: its place in `left_out`.
     not_registered: HashMap<TypeId, usize>,
     pub(crate) entities_left_out: u64,
 }
 
-impl<'p, 'r> Plan<'p, 'r> {
+impl<'p, 'r, O: Numbering<'p>> Plan<'p, 'r, O> {
     /// Plans the capture of all that is stored.
     pub(crate) fn of(
-        world: &'p World,
         registry: &'r Registry,
         archetypes: &'p [Stored<'p>],
+        ordinals: O,
     ) -> Result<Self, Error> {
-        let mut plan = Self::new(world, registry, archetypes)?;
+        let mut plan = Self::new(registry, archetypes, ordinals)?;
         for archetype in archetypes {
             plan.add_archetype(archetype);
         }
         Ok(plan)
     }
 
-    fn new(world: &'p World, registry: &'r Registry, archetypes: &'p [Stored<'p>]) -> Result<Self, Error> {
+    fn new(registry: &'r Registry, archetypes: &'p [Stored<'p>], ordinals: O) -> Result<Self, Error> {
         let mut plan = Self {
             registry,
             columns: registry.iter().map(|entry| Planned::new(PlannedKind::Registered(entry))).collect(),
             by_type: HashMap::new(),
             by_name: HashMap::new(),
             tables: Vec::new(),
-            ordinals: Ordinals::new(world),
+            ordinals,
             left_out: Vec::new(),
             not_registered: HashMap::new(),
             entities_left_out: 0,
@@ -204,6 +228,10 @@ impl<'p, 'r> Plan<'p, 'r> {
             if builtin::is_source(&row.schema, registry) {
                 // It was kept by a program that knew no ids.
                 source = join_sources(source, kept::source_of(row)?);
+                continue;
+            }
+            if handles::is_own(&row.schema) && handles::are_kept(registry) {
+                // It was kept by a program that kept no handles: what is free is known better now.
                 continue;
             }
             let is_component = schemas.contains_key(row.name())
@@ -266,7 +294,9 @@ impl<'p, 'r> Plan<'p, 'r> {
 
     /// Adds an archetype as one table.
     fn add_whole(&mut self, archetype: &'p Archetype, saved: Vec<usize>) {
-        self.ordinals.add_ids(archetype.ids().iter().copied());
+        let columns = &self.columns;
+        let any = |&at: &usize| columns.get(at).and_then(Planned::registered);
+        self.ordinals.add_archetype(archetype, &mut saved.iter().filter_map(any));
         let rows = Rows::Range(0..archetype.len() as usize);
         self.add_table(archetype.len(), saved, &Source { archetype, rows });
     }
@@ -297,7 +327,8 @@ impl<'p, 'r> Plan<'p, 'r> {
                     column.rows.push(row);
                 }
             }
-            self.ordinals.add_ids(rows.iter().filter_map(|&row| archetype.ids().get(row as usize)).copied());
+            let ids = |&row: &u32| archetype.ids().get(row as usize).copied();
+            self.ordinals.add_ids(&mut rows.iter().filter_map(ids));
             let len = u32::try_from(rows.len()).unwrap_or(u32::MAX);
             let rows = Rows::Listed(rows.into(), 0..len as usize);
             self.add_table(len, table, &Source { archetype, rows });
@@ -355,7 +386,9 @@ impl<'p, 'r> Plan<'p, 'r> {
             self.entities_left_out = self.entities_left_out.saturating_sub(u64::from(bare));
         }
     }
+}
 
+impl<'p> Plan<'p, '_, Ordinals<'p>> {
     fn finish<'w>(mut self) -> Result<Capture<'w, Entity>, Error> {
         self.columns_with_rows();
         let mut doc = WorldDoc::default();
@@ -372,6 +405,9 @@ impl<'p, 'r> Plan<'p, 'r> {
             components: saved.iter().map(place).collect(),
         };
         doc.tables = self.tables.iter().map(table).collect();
+        if handles::are_kept(self.registry) {
+            handles::add_to(&mut doc, &mut self.ordinals)?;
+        }
         let mut capture = Capture::new(doc, vec![Cow::Owned(self.ordinals.finish())]);
         capture.left_out = self.left_out;
         capture.entities_left_out = self.entities_left_out;
@@ -391,7 +427,7 @@ fn join_sources(one: Option<IdSource>, other: Option<IdSource>) -> Option<IdSour
 }
 
 /// What to call a type: hecs keeps no names.
-fn name_of(id: TypeId, beside: &[&str]) -> String {
+pub(crate) fn name_of(id: TypeId, beside: &[&str]) -> String {
     let derived = derived::registry().ok().and_then(|registry| registry.get_by_type(id));
     match (derived, beside) {
         (Some(entry), _) => entry.type_name().to_owned(),

@@ -43,6 +43,16 @@ impl Claims {
         Self { is_alone: true, ..Self::new(world, IdConflict::Refuse) }
     }
 
+    /// For a document of which some entities are in the world: the ids of those that are its `own` are no conflict.
+    pub(crate) fn beside(world: &World, conflict: IdConflict, own: impl Fn(Entity) -> bool) -> Self {
+        let mut claims = Self::new(world, conflict);
+        claims.look_up(world);
+        if let Some(taken) = &mut claims.taken {
+            taken.retain(|_, entity| !own(*entity));
+        }
+        claims
+    }
+
     /// Where the source of a document stands.
     pub(crate) fn join(&mut self, world: &World, source: IdSource) {
         match &mut self.source {
@@ -115,6 +125,6 @@ fn next_free(source: &mut IdSource, taken: &HashMap<u64, Entity>) -> Option<Pers
     }
 }
 
-fn exhausted() -> Error {
+pub(crate) fn exhausted() -> Error {
     Error::Limit { what: "ids that a source hands out", needs: 1 << 44, allowed: (1 << 44) - 1 }
 }

@@ -1,7 +1,9 @@
 use std::{borrow::Cow, ops::Range, sync::Arc};
 
-use hecs::{Archetype, ColumnBatchBuilder, ColumnBatchType, Component, Entity, World};
-use keepstone_ecs_persist::{Coder, Column, ColumnData, ComponentSchema, Encoding, Error, Runs};
+use hecs::{Archetype, ColumnBatchBuilder, ColumnBatchType, Component, Entity, ViewBorrow, World};
+use keepstone_ecs_persist::{
+    Coder, Column, ColumnData, ColumnStep, ComponentSchema, Encoding, Error, Runs, Slice,
+};
 use keepstone_value::{Batches, Entities, Learner, Resolve};
 
 use crate::{
@@ -36,9 +38,14 @@ impl Source<'_> {
             Rows::Range(range) | Rows::Listed(_, range) => range.len(),
         }
     }
+}
 
-    /// Some of the rows.
-    pub(crate) fn part(&self, part: Range<usize>) -> Self {
+impl Slice for Source<'_> {
+    fn rows(&self) -> usize {
+        self.len()
+    }
+
+    fn slice(&self, part: Range<usize>) -> Self {
         let within = |range: &Range<usize>| range.start + part.start..range.start + part.end;
         let rows = match &self.rows {
             Rows::Range(range) => Rows::Range(within(range)),
@@ -48,10 +55,43 @@ impl Source<'_> {
     }
 }
 
+/// Where the values of one component lie in memory.
+pub(crate) trait Locate {
+    /// How many bytes a value has; not 0.
+    fn size(&self) -> usize;
+
+    /// Where an entity has its own.
+    fn address(&self, entity: Entity) -> Option<usize>;
+
+    /// Where an archetype has its own, one behind the other.
+    fn addresses(&self, archetype: &Archetype) -> Option<Range<usize>>;
+}
+
+impl<T: Component> Locate for ViewBorrow<'_, &T> {
+    fn size(&self) -> usize {
+        size_of::<T>()
+    }
+
+    fn address(&self, entity: Entity) -> Option<usize> {
+        self.get(entity).map(|value| std::ptr::from_ref(value).addr())
+    }
+
+    fn addresses(&self, archetype: &Archetype) -> Option<Range<usize>> {
+        let range = archetype.get::<&T>()?.as_ptr_range();
+        Some(range.start.addr()..range.end.addr())
+    }
+}
+
 /// What this adapter does with the values of one component, whatever their type.
 pub(crate) trait AnyColumn: Send + Sync {
     /// Whether an entity has a value that is saved.
     fn has(&self, world: &World, entity: Entity) -> bool;
+
+    /// The component's values as places of entities, where they have bytes.
+    fn locate<'w>(&self, world: &'w World) -> Option<Box<dyn Locate + 'w>>;
+
+    /// Hands on the target and the place of each row, for relationships.
+    fn links(&self, sources: &[Source<'_>], found: &mut dyn FnMut(Entity, u32));
 
     /// Which rows of an archetype are saved, if values are asked; else all are.
     fn persistent(&self, archetype: &Archetype) -> Option<Vec<bool>>;
@@ -98,8 +138,11 @@ pub(crate) trait AnyColumn: Send + Sync {
         entities: &mut dyn Resolve,
     ) -> Result<Box<dyn Values>, Error>;
 
-    /// Whether [`AnyColumn::fill`] can write rows of this encoding.
-    fn fills(&self, encoding: &Encoding) -> bool;
+    /// Whether [`AnyColumn::fill`] can write rows of this description.
+    fn fills(&self, schema: &ComponentSchema) -> bool;
+
+    /// The steps that a column takes when it is decoded, for a component that is written as version `newest`.
+    fn steps(&self, schema: &ComponentSchema, newest: u32) -> Result<Vec<ColumnStep>, Error>;
 
     /// Writes the bytes of all rows into a batch, without another copy of all of them.
     fn fill(&self, pieces: &[Cow<'_, [u8]>], batch: &ColumnBatchBuilder);
@@ -116,8 +159,11 @@ pub(crate) trait AnyColumn: Send + Sync {
         naming: &mut Naming<'_>,
     ) -> Result<Vec<u32>, Error>;
 
-    /// Removes the component from an entity.
-    fn remove(&self, world: &mut World, entity: Entity);
+    /// Removes the component from an entity, and says whether it had it.
+    fn remove(&self, world: &mut World, entity: Entity) -> bool;
+
+    /// Hands on each entity that has the component with its target and place, for relationships.
+    fn holders(&self, world: &World, found: &mut dyn FnMut(Entity, (Entity, u32)));
 }
 
 /// The target of a relationship, and the place among those that name it.
@@ -141,6 +187,21 @@ impl<T: Component> AnyColumn for Typed<T> {
             None => world.entity(entity).is_ok_and(|entity| entity.has::<T>()),
             Some(persists) => world.get::<&T>(entity).is_ok_and(|value| persists(&value)),
         }
+    }
+
+    fn locate<'w>(&self, world: &'w World) -> Option<Box<dyn Locate + 'w>> {
+        let has_bytes = size_of::<T>() > 0;
+        has_bytes.then(|| -> Box<dyn Locate + 'w> { Box::new(world.view::<&'w T>()) })
+    }
+
+    fn links(&self, sources: &[Source<'_>], found: &mut dyn FnMut(Entity, u32)) {
+        let Some(link) = self.link else { return };
+        with_runs(sources, |runs: Runs<'_, T>| {
+            for row in runs.iter() {
+                let (target, place) = link(row);
+                found(target, place);
+            }
+        });
     }
 
     fn persistent(&self, archetype: &Archetype) -> Option<Vec<bool>> {
@@ -209,11 +270,17 @@ impl<T: Component> AnyColumn for Typed<T> {
         Ok(Box::new(values.into_iter()))
     }
 
-    fn fills(&self, encoding: &Encoding) -> bool {
+    fn steps(&self, schema: &ComponentSchema, newest: u32) -> Result<Vec<ColumnStep>, Error> {
+        self.coder.steps(schema, newest)
+    }
+
+    fn fills(&self, schema: &ComponentSchema) -> bool {
+        let encoding = &schema.encoding;
         let is_plain = matches!(encoding, Encoding::Plain(layout) if layout.size() == size_of::<T>());
         is_plain
             && size_of::<T>() > 0
             && self.coder.encoding().as_ref() == Some(encoding)
+            && self.coder.is_own(schema)
             && self.coder.append_plain(&[], &mut Vec::new())
     }
 
@@ -258,7 +325,11 @@ impl<T: Component> AnyColumn for Typed<T> {
         }
         let same = with_runs(&sources, |runs| {
             let (encoding, data) = self.coder.capture(runs, naming).map_err(wrap)?;
-            if encoding == column.schema.encoding { rows::differing(column, data, live) } else { Ok(None) }
+            if encoding == column.schema.encoding && self.coder.is_own(&column.schema) {
+                rows::differing(column, data, live)
+            } else {
+                Ok(None)
+            }
         })?;
         if let Some(differing) = same {
             return Ok(differing);
@@ -276,9 +347,15 @@ impl<T: Component> AnyColumn for Typed<T> {
         })
     }
 
-    fn remove(&self, world: &mut World, entity: Entity) {
-        // It has the component: this is called for what was found on it.
-        let _ = world.remove_one::<T>(entity);
+    fn remove(&self, world: &mut World, entity: Entity) -> bool {
+        world.remove_one::<T>(entity).is_ok()
+    }
+
+    fn holders(&self, world: &World, found: &mut dyn FnMut(Entity, (Entity, u32))) {
+        let Some(link) = self.link else { return };
+        for (entity, value) in &mut world.query::<(Entity, &T)>() {
+            found(entity, link(value));
+        }
     }
 }
 

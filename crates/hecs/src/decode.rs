@@ -2,12 +2,14 @@ use std::{any::TypeId, borrow::Cow, collections::HashMap};
 
 use hecs::{ColumnBatch, ColumnBatchBuilder, ColumnBatchType, Entity, World};
 use keepstone_ecs_persist::{
-    Codec, Column, ColumnData, Entry, Error, PersistId, SpawnOptions, Table, Unknown, WorldDoc,
+    Codec, Column, ColumnData, ComponentSchema, Entry, Error, PersistId, SpawnOptions, Table, Unknown,
+    WorldDoc,
 };
 
 use crate::{
     builtin::{self, AsId},
     claims::Claims,
+    handles::{self, Handle},
     kept::{self, Kept, KeptRow, Known},
     ordinals::Spawned,
     registry::{Ops, Registry},
@@ -69,12 +71,20 @@ impl<'d, 'a> Decoding<'d, 'a> {
 
     /// Checks all that can be told without decoding values.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        self.check_from(0, &mut HashMap::new()).map(|_| ())
+        self.check_columns(0, &mut HashMap::new()).map(|_| ())
     }
 
     /// As [`Decoding::check`] behind parts whose values took so many bytes and whose components had these names; returns how many
     /// bytes it is with this one.
     pub(crate) fn check_from(&self, bytes: u64, names: &mut HashMap<TypeId, String>) -> Result<u64, Error> {
+        // Which handles later parts have is not known, and references to them are decoded before.
+        self.refuse_handles(
+            "keeping the handles of a world in parts; load it with a registry without keep_handles",
+        )?;
+        self.check_columns(bytes, names)
+    }
+
+    fn check_columns(&self, bytes: u64, names: &mut HashMap<TypeId, String>) -> Result<u64, Error> {
         let bytes = self.check_bytes(bytes)?;
         for column in &self.doc.columns {
             let schema = &column.schema;
@@ -87,10 +97,7 @@ impl<'d, 'a> Decoding<'d, 'a> {
                 let (first, second) = (first.clone(), schema.name.clone());
                 return Err(Error::SameComponent { first, second, type_name: entry.type_name() });
             }
-            if schema.version > entry.version() {
-                let (name, found, newest) = (schema.name.clone(), schema.version, entry.version());
-                return Err(Error::NewerComponent { name, found, newest });
-            }
+            entry.ops().column.steps(schema, entry.version())?;
         }
         match self.dangling() {
             count @ 1.. if self.options.refuse_dangling => Err(Error::Dangling { count }),
@@ -111,13 +118,28 @@ impl<'d, 'a> Decoding<'d, 'a> {
     /// The columns that are not registered, with how many values each has.
     pub(crate) fn unknown(&self) -> Vec<(String, u64)> {
         let rows = self.doc.columns.iter().zip(self.doc.rows_per_column());
-        let unknown = rows.filter(|(column, _)| self.entry(column).is_none() && !self.is_source(column));
+        let known =
+            |column| self.entry(column).is_some() || self.is_source(column) || self.is_handles(column);
+        let unknown = rows.filter(|(column, _)| !known(column));
         unknown.map(|(column, rows)| (column.schema.name.clone(), u64::from(rows))).collect()
     }
 
-    /// The registered component of a column. A resource has none here, whatever is registered: it belongs to no entity.
+    /// The registered component of a column. A resource has none here, whatever is registered: it belongs to no entity. Nor do handles
+    /// have one: they become entities.
     pub(crate) fn entry(&self, column: &Column<'_>) -> Option<&'d Entry<Ops>> {
-        self.registry.get(&column.schema.name).filter(|_| !column.schema.resource)
+        let entry = self.registry.get(&column.schema.name).filter(|_| !column.schema.resource);
+        entry.filter(|entry| entry.type_id() != TypeId::of::<Handle>())
+    }
+
+    /// Whether a column says which handles there are, and this registry keeps them.
+    pub(crate) fn is_handles(&self, column: &Column<'_>) -> bool {
+        handles::is_own(&column.schema) && handles::are_kept(self.registry)
+    }
+
+    /// Fails if the entities of the document have handles to keep.
+    pub(crate) fn refuse_handles(&self, what: &'static str) -> Result<(), Error> {
+        let has_some = self.doc.columns.iter().any(|column| self.is_handles(column));
+        if has_some { Err(Error::NotSupported { what }) } else { Ok(()) }
     }
 
     /// Whether a column is that of the source of ids.
@@ -127,12 +149,18 @@ impl<'d, 'a> Decoding<'d, 'a> {
 
     /// Decides about the ids of the document, and joins its source of ids.
     pub(crate) fn claim(&self, world: &World, claims: &mut Claims) -> Result<Option<Claimed>, Error> {
+        self.join_source(world, claims)?;
+        let Some((column, ids)) = self.ids()? else { return Ok(None) };
+        Ok(Some(Claimed { column, ids: claims.claim(world, ids)? }))
+    }
+
+    /// Joins the source of ids of the document.
+    pub(crate) fn join_source(&self, world: &World, claims: &mut Claims) -> Result<(), Error> {
         let source = self.doc.columns.iter().find(|column| self.is_source(column));
         if let Some(source) = source.map(builtin::decode_source).transpose()?.flatten() {
             claims.join(world, source);
         }
-        let Some((column, ids)) = self.ids()? else { return Ok(None) };
-        Ok(Some(Claimed { column, ids: claims.claim(world, ids)? }))
+        Ok(())
     }
 
     /// The ids of the document, and the place of their column.
@@ -185,17 +213,24 @@ impl<'d, 'a> Decoding<'d, 'a> {
         rows: u32,
         spawned: &Spawned<'_>,
     ) -> Result<Option<Vec<KeptRow>>, Error> {
-        if self.is_source(column) || self.options.unknown != Unknown::Keep {
+        if !self.keeps(column) {
             return Ok(None);
         }
         kept::split(column, rows as usize, spawned).map(Some)
     }
 
+    /// Whether a column that is not registered is kept.
+    pub(crate) fn keeps(&self, column: &Column<'_>) -> bool {
+        !self.is_source(column) && !self.is_handles(column) && self.options.unknown == Unknown::Keep
+    }
+
     fn check_unknown(&self, column: &Column<'_>) -> Result<(), Error> {
         match self.options.unknown {
-            _ if self.is_source(column) => Ok(()),
+            _ if self.is_source(column) || self.is_handles(column) => Ok(()),
             Unknown::Keep => self.known.check(&column.schema),
             Unknown::Skip => Ok(()),
+            // Nothing is lost that a world has: it gives its entities handles of its own.
+            _ if handles::is_own(&column.schema) => Ok(()),
             _ => Err(Error::UnknownComponent { name: column.schema.name.clone() }),
         }
     }
@@ -203,7 +238,11 @@ impl<'d, 'a> Decoding<'d, 'a> {
     fn check_bytes(&self, before: u64) -> Result<u64, Error> {
         let mut needs = before.saturating_add(u64::from(self.doc.entity_count()).saturating_mul(ENTITY_LEN));
         for (column, rows) in self.doc.columns.iter().zip(self.doc.rows_per_column()) {
-            let size = self.entry(column).map_or(KEPT_ROW_LEN, |entry| entry.ops().size);
+            let size = match self.entry(column) {
+                Some(entry) => entry.ops().size,
+                None if self.is_handles(column) => size_of::<u64>(),
+                None => KEPT_ROW_LEN,
+            };
             needs = needs.saturating_add(u64::from(rows).saturating_mul(size as u64));
         }
         let (what, allowed) = ("bytes of component values", self.options.bytes_max);
@@ -218,10 +257,10 @@ impl<'d, 'a> Decoding<'d, 'a> {
     ) -> Result<Decoded<'d>, Error> {
         let ops = entry.ops();
         if let (ColumnData::Plain(pieces), Some(row_len)) = (&column.data, column.row_size()) {
-            let fills = ops.column.fills(&column.schema.encoding);
+            let fills = ops.column.fills(&column.schema);
             if fills || row_len * rows as usize > PLAIN_LEN_MAX {
-                let column = Column { schema: column.schema.clone(), data: ColumnData::Plain(Vec::new()) };
-                let rows = PlainRows { column, row_len, pieces, at: 0, fills };
+                let schema = (!fills).then(|| column.schema.clone());
+                let rows = PlainRows { schema, row_len, pieces, at: 0, taken: Vec::new() };
                 return Ok(Decoded::Plain(entry, rows));
             }
         }
@@ -231,48 +270,46 @@ impl<'d, 'a> Decoding<'d, 'a> {
 
 /// Rows of one size that are left of a column.
 struct PlainRows<'d> {
-    /// The schema, and the rows of one table.
-    column: Column<'d>,
+    /// That of the column, unless bytes become values without being decoded as one.
+    schema: Option<ComponentSchema>,
     row_len: usize,
     pieces: &'d [Cow<'d, [u8]>],
     /// How much of the first piece is taken.
     at: usize,
-    /// Whether bytes become values without being decoded as a column.
-    fills: bool,
+    /// The rows of one table.
+    taken: Vec<Cow<'d, [u8]>>,
 }
 
 impl PlainRows<'_> {
-    /// Makes the next rows those of the column, and decodes them unless they are [filled](PlainRows::fill) in.
+    /// Takes the next rows, and decodes them unless they are [filled](PlainRows::fill) in.
     fn take(
         &mut self,
         entry: &Entry<Ops>,
         rows: usize,
         spawned: &mut Spawned<'_>,
     ) -> Result<Option<Box<dyn Values>>, Error> {
-        let mut parts = Vec::new();
+        self.taken.clear();
         let mut left = self.row_len * rows;
         while let ([piece, rest @ ..], true) = (self.pieces, left > 0) {
             let tail = piece.get(self.at..).unwrap_or_default();
             let (part, after) = tail.split_at(tail.len().min(left));
-            parts.push(Cow::Borrowed(part));
+            self.taken.push(Cow::Borrowed(part));
             left -= part.len();
             self.at += part.len();
             if after.is_empty() {
                 (self.pieces, self.at) = (rest, 0);
             }
         }
-        self.column.data = ColumnData::Plain(parts);
-        if self.fills {
-            return Ok(None);
-        }
-        entry.ops().column.decode(&self.column, rows, spawned).map(Some)
+        let Some(schema) = self.schema.take() else { return Ok(None) };
+        let column = Column { schema, data: ColumnData::Plain(std::mem::take(&mut self.taken)) };
+        let values = entry.ops().column.decode(&column, rows, spawned).map(Some);
+        self.schema = Some(column.schema);
+        values
     }
 
     /// Writes the rows of the column into a batch.
     fn fill(&self, entry: &Entry<Ops>, batch: &ColumnBatchBuilder) {
-        if let ColumnData::Plain(pieces) = &self.column.data {
-            entry.ops().column.fill(pieces, batch);
-        }
+        entry.ops().column.fill(&self.taken, batch);
     }
 }
 
@@ -312,7 +349,7 @@ fn batch(
     for place in &table.components {
         match columns.get_mut(usize::from(*place)) {
             Some(Decoded::Rows(_, values)) => values.write(&builder, rows),
-            Some(Decoded::Plain(entry, column)) if column.fills => column.fill(entry, &builder),
+            Some(Decoded::Plain(entry, column)) if column.schema.is_none() => column.fill(entry, &builder),
             Some(Decoded::Kept(values)) => {
                 kept.iter_mut().zip(values).for_each(|(kept, row)| kept.rows.push(row));
             }

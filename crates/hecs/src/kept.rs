@@ -37,6 +37,11 @@ impl KeptRow {
     pub(crate) fn name(&self) -> &str {
         &self.schema.name
     }
+
+    /// Whether it is a relationship.
+    pub(crate) fn is_linked(&self) -> bool {
+        self.schema.encoding == Encoding::Reference { linked: true }
+    }
 }
 
 /// The schemas of what a world keeps, by name.
@@ -56,6 +61,11 @@ impl Known {
         world.query::<&Kept>().iter().for_each(|kept| add(&kept.rows));
         world.query::<&KeptResources>().iter().for_each(|kept| add(&kept.rows));
         Self(known)
+    }
+
+    /// How what a world keeps under this name is described.
+    pub(crate) fn get(&self, name: &str) -> Option<&ComponentSchema> {
+        self.0.get(name).map(|schema| &**schema)
     }
 
     /// Checks that the rows of a column can be put to what is kept already. A resource takes the place of the old one.

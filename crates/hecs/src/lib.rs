@@ -50,7 +50,8 @@
 //!   list; the next save writes them back as resources. The source of ids is on that entity too, once there is one.
 //! - *Hooks.* Nothing tells of an entity that gets or loses its [`PersistId`], so an index is made when it is needed and
 //!   [refreshed](PersistIndex::refresh).
-//! - *Change detection.* A restore compares values and writes those that differ; its report says how many.
+//! - *Change detection.* A restore compares values and writes those that differ; its report says how many. A [delta](keepstone_ecs_persist::DeltaWorld) comes of comparing a
+//!   capture with a copy of an older one, which a mark keeps in memory.
 //! - *Relationships.* A component that implements [`Relationship`] is saved as the entity that it names, and loads what another
 //!   ECS saved as a relationship, such as bevy's `ChildOf`.
 //!
@@ -63,8 +64,11 @@ mod capture;
 mod claims;
 mod column;
 mod decode;
+mod delta;
 mod derived;
 mod difference;
+mod handles;
+mod hidden;
 mod identity;
 mod kept;
 mod link;
@@ -83,7 +87,9 @@ mod world;
 pub use keepstone_derive::Persist;
 #[doc(hidden)]
 pub use keepstone_ecs_persist::__derive;
-pub use keepstone_ecs_persist::{EcsWorld, Error, IdSource, Persist, PersistId, SpawnOptions, Unknown};
+pub use keepstone_ecs_persist::{
+    EcsWorld, Error, ForeignId, IdSource, Persist, PersistId, SpawnOptions, Unknown,
+};
 
 pub use identity::{PersistIds, PersistIndex};
 pub use queued::spawn_doc_queued;

@@ -2,6 +2,7 @@ use hecs::{CommandBuffer, Entity, EntityBuilder, World};
 use keepstone_ecs_persist::{Error, SpawnOptions, SpawnReport, WorldDoc};
 
 use crate::{
+    builtin,
     claims::Claims,
     decode::Decoding,
     kept::{self, Kept, KeptRow},
@@ -30,9 +31,13 @@ pub fn spawn_doc_queued(
     options: &SpawnOptions,
 ) -> Result<SpawnReport<Entity>, Error> {
     doc.check()?;
+    let placed = builtin::with_foreign(doc, registry);
+    let doc = placed.as_ref().unwrap_or(doc);
     check_limits(world, doc.entity_count(), options)?;
     let decoding = Decoding::new(world, doc, registry, options);
     decoding.check()?;
+    decoding
+        .refuse_handles("keeping handles through a command buffer; use a registry without keep_handles")?;
     let mut claims = Claims::new(world, options.ids);
     let claimed = decoding.claim(world, &mut claims)?;
     let source = claims.finish()?;

@@ -2,13 +2,15 @@ use std::{convert::Infallible, fmt, sync::Arc};
 
 use hecs::Component;
 use keepstone_ecs_persist::{
-    Codec, Coder, Column, ColumnData, ComponentSchema, Converted, Error, Persist, Schema, Stateless, WorldDoc,
+    Codec, Coder, Column, ColumnData, ColumnStep, ComponentSchema, Converted, Error, Persist, Schema,
+    Stateless, WorldDoc,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     builtin,
     column::{AnyColumn, Typed},
+    handles,
     relationship::{AsLink, Relationship},
 };
 
@@ -92,6 +94,50 @@ pub trait RegistryExt {
     /// # Errors
     /// As [`RegistryExt::add`].
     fn add_builtins(&mut self) -> Result<(), Error>;
+
+    /// Saves under which [`Entity`](hecs::Entity) each entity is known, and loads it under the same one, index and generation: for
+    /// programs that hold handles outside the world, such as peers of a network and scripts. Without it a file holds none, and
+    /// a load hands out new ones.
+    ///
+    /// ```
+    /// use hecs::World;
+    /// use keepstone_hecs::{EcsWorld, RegistryExt, SpawnOptions};
+    ///
+    /// let mut registry = World::derived_registry()?.clone();
+    /// registry.keep_handles()?;
+    /// let mut world = World::new();
+    /// let [gone, there] = [world.spawn(()), world.spawn(())];
+    /// world.despawn(gone).unwrap();
+    ///
+    /// let capture = world.capture(&registry)?;
+    /// let mut loaded = World::new();
+    /// loaded.spawn_doc(&capture.doc, &registry, &SpawnOptions::default())?;
+    /// assert!(loaded.contains(there));
+    /// // It has the index of `gone` and is not mistaken for it.
+    /// assert_eq!(loaded.spawn(()), world.spawn(()));
+    /// assert!(!loaded.contains(gone));
+    /// # Ok::<(), keepstone_hecs::Error>(())
+    /// ```
+    ///
+    /// Each entity then has a plain column `hecs.Entity` in the file, a `u64` that is `Entity::to_bits`, and the resource `hecs.FreeList`
+    /// says which handles are free, so that a loaded world gives away none that the saved one had given. Such a file is for an empty
+    /// world, or one in which its handles are free. References are ordinals, as ever. An entity of the file without a handle, as one that
+    /// was added since by a program that keeps none, gets an index behind all others.
+    ///
+    /// A load into a registry without this option passes both over, unless it keeps what is unknown. A restore leaves
+    /// entities the handles that they have and spawns what is missing under new ones. A save in parts with this option captures the
+    /// world at once; a load in parts, or through [`spawn_doc_queued`](crate::spawn_doc_queued), refuses a file with handles.
+    ///
+    /// A load fails, and the world stays as it was, with
+    /// [`Error::Invalid`] when bits are no handle, two entities have one index, or the highest index is more than 2^22 beyond the slots that
+    /// the file tells of and the world has; with [`Error::Limit`] when it is beyond [`SpawnOptions::entities_max`], as hecs makes
+    /// room (16 bytes) for every index up to the highest; with [`Error::NotSupported`] when an entity of the world has an index of the file.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateName`] when a component is registered as `hecs.Entity`.
+    ///
+    /// [`SpawnOptions::entities_max`]: crate::SpawnOptions::entities_max
+    fn keep_handles(&mut self) -> Result<(), Error>;
 }
 
 impl RegistryExt for Registry {
@@ -139,6 +185,10 @@ impl RegistryExt for Registry {
     fn add_builtins(&mut self) -> Result<(), Error> {
         builtin::add_to(self)
     }
+
+    fn keep_handles(&mut self) -> Result<(), Error> {
+        handles::keep(self)
+    }
 }
 
 fn coded<T: Component>(coder: impl Coder<T>) -> Ops {
@@ -147,6 +197,17 @@ fn coded<T: Component>(coder: impl Coder<T>) -> Ops {
 
 fn ops<T: Component>(column: Typed<T>) -> Ops {
     Ops { size: size_of::<T>(), linked: false, column: Arc::new(column) }
+}
+
+/// The steps that columns of this schema take: see [`EcsWorld::column_steps`](keepstone_ecs_persist::EcsWorld::column_steps).
+pub(crate) fn column_steps(registry: &Registry, schema: &Schema) -> Result<Vec<ColumnStep>, Error> {
+    let mut steps = Vec::new();
+    for schema in schema.components() {
+        if let Some(entry) = registry.get(&schema.name) {
+            steps.extend(entry.ops().column.steps(schema, entry.version())?);
+        }
+    }
+    Ok(steps)
 }
 
 /// What is known of the registered components without values: see [`EcsWorld::schema`](keepstone_ecs_persist::EcsWorld::schema).

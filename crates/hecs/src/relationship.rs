@@ -82,8 +82,13 @@ impl<R: Relationship> Coder<R> for AsLink<R> {
         let counted = if ranks.is_none() { Places::default().take(targets) } else { Vec::new() };
         let places = ranks.as_deref().unwrap_or(&counted);
         let target = |ordinal| Entity::from_bits(entities.bits(ordinal)).unwrap_or(Entity::DANGLING);
-        let targets: Vec<Entity> = targets.iter().copied().map(target).collect();
-        Ok(targets.into_iter().zip(places).map(|(target, &place)| R::new(target, place)).collect())
+        Ok(targets
+            .iter()
+            .copied()
+            .map(target)
+            .zip(places)
+            .map(|(target, &place)| R::new(target, place))
+            .collect())
     }
 
     fn encoding(&self) -> Option<Encoding> {

@@ -1,8 +1,8 @@
 //! Worlds that become what a document says, in place.
 
-mod apply;
+pub(crate) mod apply;
 mod extra;
-mod found;
+pub(crate) mod found;
 mod plan;
 
 use hecs::{Entity, World};

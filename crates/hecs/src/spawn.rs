@@ -4,6 +4,7 @@ use keepstone_ecs_persist::{Error, SpawnOptions, SpawnReport, Table, WorldDoc};
 use crate::{
     claims::Claims,
     decode::{Claimed, Decoding, Loaded, complete},
+    handles::Exact,
     kept,
     registry::Registry,
 };
@@ -24,10 +25,19 @@ pub(crate) fn spawn(
     let mut claims = Claims::new(world, options.ids);
     let claimed = decoding.claim(world, &mut claims)?;
     let source = claims.finish()?;
-    let mut entities = expected_ids(world, &claims.victims, &doc.tables);
+    let (mut entities, free) = match Exact::of(world, &decoding, &claims.victims)? {
+        Some(exact) => (exact.entities, Some(exact.free)),
+        None => (expected_ids(world, &claims.victims, &doc.tables), None),
+    };
     let Loaded { tables, mut resources, mut values } = decoding.load(&entities, claimed.as_ref())?;
     despawn(world, &claims.victims);
+    if let Some(free) = &free {
+        world.set_freelist(free);
+    }
     if let Err(Unexpected) = spawn_batches(world, tables, &entities) {
+        if free.is_some() {
+            return Err(Error::NotSupported { what: "keeping handles: hecs gave others" });
+        }
         (entities, Loaded { resources, values, .. }) = spawn_reserved(world, &decoding, claimed.as_ref())?;
     }
     kept::keep_resources(world, resources, source);
@@ -88,16 +98,15 @@ fn expected_ids(world: &World, victims: &[Entity], tables: &[Table]) -> Vec<Enti
         let rows = table.rows as usize;
         let again = rows.min(free.len());
         ids.extend(free.drain(free.len() - again..));
-        for _ in again..rows {
-            ids.push(Entity::from_bits(FIRST_GENERATION | fresh).unwrap_or(Entity::DANGLING));
-            fresh += 1;
-        }
+        let new = fresh..fresh + (rows - again) as u64;
+        fresh = new.end;
+        ids.extend(new.map(|id| Entity::from_bits(FIRST_GENERATION | id).unwrap_or(Entity::DANGLING)));
     }
     ids
 }
 
 /// The entity that gets the id of this one after it.
-fn next_life(entity: Entity) -> Entity {
+pub(crate) fn next_life(entity: Entity) -> Entity {
     let bits = entity.to_bits().get().wrapping_add(FIRST_GENERATION);
     Entity::from_bits(bits).or(Entity::from_bits(bits | FIRST_GENERATION)).unwrap_or(Entity::DANGLING)
 }

@@ -1,11 +1,11 @@
 use hecs::{Entity, World};
 use keepstone_ecs_persist::{
-    Capture, Difference, EcsWorld, Error, LeftBehind, Match, PartSink, PartSource, RestoreReport, Schema,
-    SpawnOptions, SpawnReport, WorldDoc,
+    Capture, ColumnStep, Difference, EcsWorld, Error, ForeignSink, ForeignSource, LeftBehind, LeftOut, Match,
+    PartSink, PartSource, RestoreReport, Schema, SpawnOptions, SpawnReport, WorldDoc,
 };
 
 use crate::{
-    capture, derived, difference,
+    builtin, capture, derived, difference, handles, hidden,
     registry::{self, Registry},
     restore, spawn, stream,
 };
@@ -27,7 +27,11 @@ impl EcsWorld<Hecs> for World {
     }
 
     fn capture<'w>(&'w self, registry: &Registry) -> Result<Capture<'w, Entity>, Error> {
-        capture::capture(self, registry)
+        let mut capture = capture::capture(self, registry)?;
+        if builtin::knows_foreign(registry) {
+            capture.doc.column_as_foreign()?;
+        }
+        Ok(capture)
     }
 
     fn spawn_doc(
@@ -36,7 +40,8 @@ impl EcsWorld<Hecs> for World {
         registry: &Registry,
         options: &SpawnOptions,
     ) -> Result<SpawnReport<Entity>, Error> {
-        spawn::spawn(self, doc, registry, options)
+        let placed = builtin::with_foreign(doc, registry);
+        spawn::spawn(self, placed.as_ref().unwrap_or(doc), registry, options)
     }
 
     fn capture_parts(
@@ -45,7 +50,15 @@ impl EcsWorld<Hecs> for World {
         rows_max: u32,
         sink: &mut dyn PartSink,
     ) -> Result<LeftBehind, Error> {
+        let sink = &mut ForeignSink::new(sink);
+        if handles::are_kept(registry) {
+            return handles::capture_parts(self, registry, rows_max, sink);
+        }
         stream::capture_parts(self, registry, rows_max, sink)
+    }
+
+    fn hidden_references(&self, registry: &Registry) -> Result<Vec<LeftOut>, Error> {
+        hidden::references(self, registry)
     }
 
     fn spawn_parts(
@@ -54,6 +67,7 @@ impl EcsWorld<Hecs> for World {
         registry: &Registry,
         options: &SpawnOptions,
     ) -> Result<SpawnReport<Entity>, Error> {
+        let parts = &mut ForeignSource::new(parts, builtin::knows_foreign(registry));
         stream::spawn_parts(self, parts, registry, options)
     }
 
@@ -64,7 +78,12 @@ impl EcsWorld<Hecs> for World {
         registry: &Registry,
         options: &SpawnOptions,
     ) -> Result<RestoreReport<Entity>, Error> {
-        restore::restore(self, doc, found, registry, options)
+        let placed = builtin::with_foreign(doc, registry);
+        restore::restore(self, placed.as_ref().unwrap_or(doc), found, registry, options)
+    }
+
+    fn column_steps(registry: &Registry, schema: &Schema) -> Result<Vec<ColumnStep>, Error> {
+        registry::column_steps(registry, schema)
     }
 
     fn schema(registry: &Registry) -> Schema {

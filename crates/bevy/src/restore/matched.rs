@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use bevy_ecs::{
     archetype::{Archetype, ArchetypeEntity, ArchetypeId},
@@ -12,7 +12,11 @@ use keepstone_ecs_persist::{Error, Match, NONE, WorldDoc};
 use keepstone_value::{Entities, EntityType, Resolve};
 
 use crate::{
-    capture::shared_tables, identity::PersistIds, incoming::Incoming, kept::KeptRows, ordinals::Spawned,
+    capture::{SharedTables, shared_tables},
+    identity::PersistIds,
+    incoming::Incoming,
+    kept::KeptRows,
+    ordinals::Spawned,
     registry::Registry,
 };
 
@@ -75,7 +79,16 @@ pub(super) fn places(
 fn same_table(world: &World, rows: &[Entity]) -> Option<(ArchetypeId, TableId)> {
     let location = world.entities().get_spawned(*rows.first()?).ok()?;
     let table = world.storages().tables.get(location.table_id)?;
-    (table.entities() == rows).then_some((location.archetype_id, location.table_id))
+    same_entities(table.entities(), rows).then_some((location.archetype_id, location.table_id))
+}
+
+/// Whether these are the same entities. Several are compared before the answer is asked for, so that they are at once.
+fn same_entities(a: &[Entity], b: &[Entity]) -> bool {
+    const TOGETHER: usize = 64;
+    let differing = |a: &[Entity], b: &[Entity]| {
+        a.iter().zip(b).fold(0, |bits, (a, b)| bits | (a.to_bits() ^ b.to_bits()))
+    };
+    a.len() == b.len() && a.chunks(TOGETHER).zip(b.chunks(TOGETHER)).all(|(a, b)| differing(a, b) == 0)
 }
 
 /// A table of the document beside the world.
@@ -143,14 +156,10 @@ impl<'w, 'e> Matched<'w, 'e> {
         Ok(matched)
     }
 
-    fn find(&self, same: Option<(ArchetypeId, TableId)>, shared: &HashSet<usize>) -> Beside {
+    fn find(&self, same: Option<(ArchetypeId, TableId)>, shared: &SharedTables) -> Beside {
         let Some((archetype, table)) = same else { return Beside::Rows };
         let taken = self.first.get(archetype.index()).is_none_or(|&first| first != NONE);
-        if !taken && !shared.contains(&table.as_usize()) {
-            Beside::Whole { archetype, table }
-        } else {
-            Beside::Rows
-        }
+        if !taken && !shared.contains(table) { Beside::Whole { archetype, table } } else { Beside::Rows }
     }
 
     /// An entity that stands for two ordinals can be neither.

@@ -126,7 +126,7 @@ impl<'r, 'd, 'a> Plan<'r, 'd, 'a> {
     ) -> Result<Change<'r>, Error> {
         let mut change = Change::new(entry, rows as usize);
         let id = (entry.ops().id)(matched.world);
-        let size = entry.ops().column.overwrites(&column.schema.encoding);
+        let size = entry.ops().column.overwrites(&column.schema);
         change.row_size = size.unwrap_or(0);
         let mut candidates: Vec<(u32, Entity)> = Vec::new();
         let (mut row, mut ordinal) = (0_u32, 0_u32);

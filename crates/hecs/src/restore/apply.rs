@@ -49,7 +49,8 @@ impl Plan {
     }
 }
 
-fn keep(world: &mut World, entity: Entity, row: KeptRow) {
+/// Puts a row to what an entity keeps.
+pub(crate) fn keep(world: &mut World, entity: Entity, row: KeptRow) {
     if let Ok(mut kept) = world.get::<&mut Kept>(entity) {
         kept.rows.retain(|known| known.name() != row.name());
         kept.rows.push(row);
