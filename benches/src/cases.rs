@@ -3,6 +3,7 @@
 mod bundles;
 mod capture;
 mod codec;
+mod delta;
 mod durable;
 mod durable_world;
 mod encode;
@@ -11,9 +12,11 @@ mod json;
 mod large;
 mod load;
 mod load_hecs;
+mod migrate;
 mod parts;
 mod restore;
 mod snapshot;
+mod stores;
 mod verify;
 mod wal;
 
@@ -54,6 +57,9 @@ pub fn all(log_mib: u32) -> Vec<Plan> {
     plans.push(Plan::new("inspect", "world 100 MB", 8_400_000, large::inspect));
     plans.push(Plan::new("verify file", "100 MB, 1 thread", 8_400_000, large::verify_alone));
     plans.push(Plan::new("verify file", "100 MB, 2 threads", 8_400_000, large::verify_in_two));
+    plans.push(Plan::new("save entities", "mixed 10k", 10_000, stores::in_memory));
+    plans.push(Plan::new("save entities", "mixed 10k, bytes alone", 10_000, stores::bytes_in_memory));
+    plans.push(Plan::new("save entities redb", "mixed 10k", 10_000, stores::in_redb));
     plans.push(Plan::new("durable save", "1 MB", 1_000_000, durable::case));
     plans.extend(generation_plans());
     plans.extend(snapshot_plans());
@@ -86,11 +92,29 @@ fn world_plans() -> Vec<Plan> {
         plans.push(Plan::new("load pairs", size, count, bundles::unregistered));
     }
     plans.extend(SIZES.map(|(size, count)| Plan::new("load hecs", size, count, load_hecs::case)));
+    plans
+        .extend(SIZES.map(|(size, count)| Plan::new("load hecs borrowed", size, count, load_hecs::borrowed)));
+    plans.extend(SIZES.map(|(size, count)| Plan::new("load hecs exact", size, count, load_hecs::exact)));
+    plans.extend(version_plans());
     for (size, count) in [("mixed 250k", 250_000), ("mixed 2M", 2_000_000)] {
         plans.push(Plan::new("encode in parts", size, count, parts::encode));
         plans.push(Plan::new("load in parts", size, count, parts::load));
         plans.push(Plan::new("encode hecs in parts", size, count, parts::encode_hecs));
         plans.push(Plan::new("load hecs in parts", size, count, parts::load_hecs));
+    }
+    plans
+}
+
+/// Cases about worlds that change.
+fn version_plans() -> Vec<Plan> {
+    let mut plans = vec![
+        Plan::new("load by name", "plain 100k", 100_000, migrate::plain_by_name),
+        Plan::new("load by name", "serde 100k", 100_000, migrate::rows_by_name),
+        Plan::new("load migrated", "mixed 100k", 100_000, migrate::typed),
+    ];
+    for (size, count) in [("mixed 100k", 100_000), ("mixed 1M", 1_000_000)] {
+        plans.push(Plan::new("delta", size, count, delta::told));
+        plans.push(Plan::new("apply delta", size, count, delta::applied));
     }
     plans
 }

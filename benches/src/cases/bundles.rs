@@ -38,7 +38,7 @@ fn against_batch(plan: &Plan, registry: Registry) -> Result<Case> {
     let case = plan.case().ours(move |watch| {
         watch.note_bytes(bytes.len() as u64);
         let options = LoadOptions::default().registry(&registry);
-        watch.each(|| Ok(World::load_from_with(&mut bytes.as_slice(), &options)?))
+        watch.each(|| Ok(World::load_bytes_with(&bytes, &options)?))
     });
     Ok(case.floor(1.0, "spawn_batch of the pairs", move |watch| {
         watch.each(|| {

@@ -169,7 +169,8 @@ fn against_encode(case: Case, world: World) -> Case {
     })
 }
 
-fn with_ids(count: u32) -> Result<World> {
+/// The mixed world with an id on each entity.
+pub(super) fn with_ids(count: u32) -> Result<World> {
     let mut world = mixed::world(count);
     let entities: Vec<Entity> = world.query::<Entity>().iter(&world).collect();
     // Not in the order of the rows, as in a world that has lived.

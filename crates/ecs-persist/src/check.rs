@@ -3,6 +3,7 @@
 use crate::{
     doc::{Column, ColumnData, NONE, WorldDoc},
     error::Error,
+    foreign::ForeignId,
     schema::Encoding,
 };
 
@@ -32,6 +33,9 @@ impl WorldDoc<'_> {
         let entities = self.entity_count();
         if let Some(ids) = &self.foreign_ids {
             expect("foreign ids", ids.len() as u64, u64::from(entities))?;
+            if self.column(ForeignId::COMPONENT).is_some() {
+                return Err(invalid("foreign ids", "beside the entities and in a column", "one of the two"));
+            }
         }
         for pair in self.columns.windows(2) {
             if let [before, after] = pair
@@ -167,7 +171,7 @@ fn check_targets(targets: &[u32], entities: u32) -> Result<(), Error> {
 }
 
 /// Checks that the ranks of the rows with one target are 0, 1, 2 ... in some order.
-fn check_ranks(targets: &[u32], ranks: &[u32], entities: u32) -> Result<(), Error> {
+pub(crate) fn check_ranks(targets: &[u32], ranks: &[u32], entities: u32) -> Result<(), Error> {
     expect("ranks of a column", ranks.len() as u64, targets.len() as u64)?;
     // Entities cost nothing in the file: going through all of them has to be paid for by rows.
     if targets.len() < entities as usize / ENTITIES_PER_ROW {
@@ -219,7 +223,7 @@ fn check_few_ranks(targets: &[u32], ranks: &[u32]) -> Result<(), Error> {
 }
 
 /// Entities for each row of a column up to which all of them are gone through.
-const ENTITIES_PER_ROW: usize = 16;
+pub(crate) const ENTITIES_PER_ROW: usize = 16;
 
 fn expect(what: &'static str, found: u64, expected: u64) -> Result<(), Error> {
     if found == expected { Ok(()) } else { Err(invalid(what, found, expected)) }

@@ -1,4 +1,9 @@
+mod chain;
+mod kind;
+
 use keepstone_format::{Kind, SectionId};
+
+pub use self::chain::Chain;
 
 /// Why a world could not be captured, encoded, decoded or spawned.
 #[non_exhaustive]
@@ -67,7 +72,7 @@ pub enum Error {
 
     /// The file's rows of a component don't fit the registered type.
     #[error(
-        "component {name}: the file has {found}, the registered type {type_name} has {expected}; bring the old definition back, or give the new type a new name"
+        "component {name}: the file has {found}, the registered type {type_name} has {expected}; name the old definition with #[persist(from = ...)], or give the new type a new name"
     )]
     Mismatch {
         /// Name of the component.
@@ -89,6 +94,32 @@ pub enum Error {
         found: u32,
         /// Version registered.
         newest: u32,
+    },
+
+    /// A plain type has a field that the file lacks.
+    #[error(
+        "component {name}: the file has no field {field} of {type_name}; mark the field with #[persist(default)], or name the type as it was with #[persist(from = ...)]"
+    )]
+    MissingField {
+        /// Name of the component.
+        name: String,
+        /// Path of the field.
+        field: String,
+        /// The registered Rust type.
+        type_name: &'static str,
+    },
+
+    /// A column is older than the definitions that the program knows, or between two of them.
+    #[error(
+        "component {name} is version {found} in the file, and no step begins there: known is {known}; add the definition of that version with #[persist(from = ...)]"
+    )]
+    NoMigration {
+        /// Name of the component in the file.
+        name: String,
+        /// Version in the file.
+        found: u32,
+        /// The step that is nearest.
+        known: String,
     },
 
     /// Two types are registered under one name.
@@ -128,6 +159,17 @@ pub enum Error {
         reason: String,
     },
 
+    /// A strict save found numbers that have the bits of living entities: references that a load would not see.
+    #[error(
+        "component {name}: {count} numbers equal the bits of living entities, and a load would leave them as they are; mark the fields with #[serde(with = \"keepstone::value::entity\")], or name the component with SaveOptions::numbers if they are no references"
+    )]
+    HiddenReferences {
+        /// Name of the component in the file.
+        name: String,
+        /// How many numbers.
+        count: u64,
+    },
+
     /// References lead to nothing, and the caller refuses that.
     #[error(
         "{count} reference(s) in the file lead to nothing, as their targets were gone when it was saved; load without refuse_dangling"
@@ -153,6 +195,30 @@ pub enum Error {
         id: crate::PersistId,
         /// Where: in a file, or in the file and the world.
         place: &'static str,
+    },
+
+    /// A delta is for another base, or for another state of it.
+    #[error(
+        "the delta is number {sequence} of a chain and applies to state {needs}, this is state {found} after {applied} deltas of {chain}; apply the deltas of one chain in order, or load a later base"
+    )]
+    WrongBase {
+        /// The state that the delta applies to.
+        needs: crate::StateId,
+        /// The state that is there.
+        found: crate::StateId,
+        /// The number of the delta in its chain.
+        sequence: u32,
+        /// How many deltas have been applied.
+        applied: u32,
+        /// Whether it is of the same chain.
+        chain: Chain,
+    },
+
+    /// A mark lies too far back to tell what has changed since.
+    #[error("the mark is too old to tell what has changed since: {why}; take a new base with mark()")]
+    MarkTooOld {
+        /// Why.
+        why: &'static str,
     },
 
     /// A selection doesn't fit the document that it is to choose from.
@@ -205,6 +271,69 @@ pub enum Error {
         second: String,
     },
 
+    /// A document can't be edited as asked.
+    #[error("component {component}{}: {reason}", place(*ordinal))]
+    Edit {
+        /// Name of the component or resource.
+        component: String,
+        /// The entity whose value is meant; none for a resource, or where all values are.
+        ordinal: Option<u32>,
+        /// Why.
+        reason: String,
+    },
+
+    /// No step of a migration chain begins at the version of a world.
+    #[error(
+        "the file is of world version {found} and the program of {newest}, and no step begins at {at}: known are {known}; add the step, or say with unversioned() what a file without a version is"
+    )]
+    NoWorldMigration {
+        /// The world version of the file.
+        found: u32,
+        /// The version at which a step is missing.
+        at: u32,
+        /// The version that the chain leads to.
+        newest: u32,
+        /// The steps of the chain.
+        known: String,
+    },
+
+    /// A world is of a later version than the migration chain leads to.
+    #[error("the file is of world version {found}, this build reads up to {newest}; update the program")]
+    NewerWorld {
+        /// The world version of the file.
+        found: u32,
+        /// The version that the chain leads to.
+        newest: u32,
+    },
+
+    /// A migration chain contradicts itself.
+    #[error("migration step {step}: {reason}")]
+    BadMigration {
+        /// The step.
+        step: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// A step of a migration failed; the document is as it was.
+    #[error("migration step {step} failed")]
+    MigrationFailed {
+        /// The step.
+        step: String,
+        /// Why.
+        #[source]
+        source: Box<Error>,
+    },
+
+    /// A step of a migration panicked; the document is as it was.
+    #[error("migration step {step} panicked: {message}")]
+    MigrationPanicked {
+        /// The step.
+        step: String,
+        /// What it said.
+        message: String,
+    },
+
     /// A limit of the caller or of the format would be exceeded.
     #[error("{what}: needs {needs}, allowed are {allowed}; raise the limit if the source is trusted")]
     Limit {
@@ -244,6 +373,41 @@ pub enum Error {
         /// The name.
         name: String,
     },
+
+    /// Another of its kind is registered under the name.
+    #[error("{what} named {name} is registered already; give this one another name, or replace that one")]
+    DuplicatePlugin {
+        /// What it is: `an entity store`.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+
+    /// Nothing of that kind is registered under the name.
+    #[error("{what} named {asked} is not registered; registered are [{known}]")]
+    UnknownPlugin {
+        /// What was asked for: `an entity store`.
+        what: &'static str,
+        /// The name, or that it is the default.
+        asked: String,
+        /// The names that are registered.
+        known: String,
+    },
+
+    /// A name that can't be registered.
+    #[error("the name {name:?} of {what} has {len} bytes; names have 1 to 128")]
+    BadPluginName {
+        /// What it is: `an entity store`.
+        what: &'static str,
+        /// The name, or its beginning.
+        name: String,
+        /// How many bytes it has.
+        len: usize,
+    },
+
+    /// A store of entities failed.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
 
     /// No registered format has the name, or knows the first bytes of a file.
     #[error("no registered format is {asked}; registered are [{known}]")]
@@ -296,34 +460,6 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// What the caller should do.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Format(source) => source.kind(),
-            Self::Value { source, .. } => source.kind(),
-            Self::Invalid { .. } => Kind::Damaged,
-            Self::NoWorld { .. } => Kind::NotFound,
-            #[cfg(feature = "json")]
-            Self::Json { problem, .. } => problem.kind(),
-            Self::Read { .. } | Self::Write { .. } => Kind::Io,
-            Self::Custom { kind, .. } => *kind,
-            Self::DuplicateId { .. } | Self::BadSelection { .. } | Self::NoPersistId { .. } => Kind::Misuse,
-            Self::NewerFormat { .. } | Self::NewerComponent { .. } | Self::NewerSection { .. } => Kind::Newer,
-            Self::Limit { .. } => Kind::Limit,
-            Self::UnknownComponent { .. }
-            | Self::KeptOtherwise { .. }
-            | Self::Mismatch { .. }
-            | Self::DuplicateName { .. }
-            | Self::BadName { .. }
-            | Self::WouldLeaveOut { .. }
-            | Self::Dangling { .. }
-            | Self::NotSupported { .. }
-            | Self::SameComponent { .. }
-            | Self::SeveralWorlds { .. }
-            | Self::DuplicateFormat { .. }
-            | Self::UnknownFormat { .. }
-            | Self::DuplicateType { .. } => Kind::Misuse,
-        }
-    }
+fn place(ordinal: Option<u32>) -> String {
+    ordinal.map_or_else(String::new, |ordinal| format!(", entity {ordinal}"))
 }

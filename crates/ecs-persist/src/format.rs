@@ -1,7 +1,9 @@
 //! Formats of world files as values that a program can add to.
 
 mod columnar;
+mod delta;
 mod manager;
+mod named;
 
 use std::io::{Read, Write};
 
@@ -9,7 +11,11 @@ use keepstone_format::Limits;
 
 #[cfg(feature = "json")]
 pub(crate) use self::columnar::only;
-pub use self::{columnar::Columnar, manager::PersistenceManager};
+pub use self::{
+    columnar::Columnar,
+    delta::{ColumnarDelta, DeltaFormat},
+    manager::PersistenceManager,
+};
 use crate::{doc::WorldDoc, encode::EncodeOptions, error::Error, schema::Schema};
 
 /// How many of a file's first bytes [`WorldFormat::detect`] and [`WorldFormat::version_of`] are shown, if it has as many.

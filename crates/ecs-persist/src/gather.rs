@@ -10,18 +10,18 @@ mod targets;
 
 use std::{borrow::Cow, ops::Range};
 
-pub(crate) use column::row_starts;
+pub(crate) use column::{Renumber, row_starts, take};
 pub(crate) use ids::{Ids, refuse_twice};
 pub(crate) use index::Index;
-pub(crate) use ranks::counted;
+pub(crate) use ranks::{PerTarget, counted, ranks};
 pub use selection::{Keep, Selection};
 pub use targets::targets_by_row;
 
 use crate::{
     doc::{Column, ColumnData, NONE, Table, WorldDoc},
     error::Error,
+    foreign::ForeignId,
     gather::{
-        column::{Renumber, take},
         plan::{Plan, Run},
         selection::Values,
     },
@@ -123,7 +123,8 @@ impl WorldDoc<'_> {
         }
         doc.foreign_ids = self.foreign_ids.as_ref().map(|ids| {
             let old = plan.runs.iter().flat_map(|run| old_ordinals(index, run));
-            Cow::Owned(old.filter_map(|old| ids.get(old as usize).copied()).collect())
+            let ids = old.filter_map(|old| ids.get(old as usize).copied());
+            Cow::Owned((0..).zip(ids).map(|(new, id)| ForeignId(id).at(new).0).collect())
         });
         let dangling = renumber.dangling;
         Ok(Gathered { doc, ordinals: plan.ordinals, values_left_out: left_out, dangling })

@@ -28,18 +28,25 @@ mod codec;
 mod coder;
 mod dangling;
 mod decode;
+mod delta;
 mod doc;
+mod dynamic;
+mod edit;
 mod encode;
 mod error;
+mod evolve;
 mod filter;
+mod foreign;
 mod format;
 mod gather;
 mod hash;
+mod hidden;
 mod identity;
 #[cfg(feature = "json")]
 mod json;
 mod lengths;
 mod meta;
+mod migrate;
 mod partial;
 mod parts;
 mod persist;
@@ -47,6 +54,7 @@ mod registry;
 mod report;
 mod reuse;
 mod schema;
+mod store;
 mod validate;
 mod world;
 
@@ -54,24 +62,43 @@ pub use codec::{AsMarker, AsPlain, AsProxy, AsSerde, Codec, Marker, Runs};
 pub use coder::{Coder, Converted, Stateless};
 pub use dangling::{Dangling, DanglingReference};
 pub use decode::{WorldEntry, for_each_part, list_worlds};
+pub use delta::{
+    ApplyReport, Compared, DeltaChain, DeltaWorld, LiveRows, Mark, Marked, Since, StateId, WorldDelta,
+};
 pub use doc::{Column, ColumnData, NONE, Table, WorldDoc};
 pub use encode::{EncodeOptions, encode_worlds};
-pub use error::Error;
+pub use error::{Chain, Error};
+pub use evolve::{AsEvolving, AsSince, ColumnStep, Evolve};
 pub use filter::{Filter, Filtered, RowView};
-pub use format::{Columnar, FIRST_BYTES_MAX, PersistenceManager, ReadOptions, WorldFormat, WriteOptions};
+pub use foreign::{ForeignId, ForeignSink, ForeignSource};
+pub use format::{
+    Columnar, ColumnarDelta, DeltaFormat, FIRST_BYTES_MAX, PersistenceManager, ReadOptions, WorldFormat,
+    WriteOptions,
+};
 pub use gather::{Gathered, Keep, Selection, targets_by_row};
 pub use hash::{ComponentHashes, WorldHash};
+pub use hidden::HiddenReferences;
 pub use identity::{IdSource, PersistId};
 #[cfg(feature = "json")]
 pub use json::{Json, JsonProblem};
 pub use lengths::Lengths;
 pub use meta::WorldMeta;
+pub use migrate::{Migration, MigrationChain, MigrationPlan, MigrationReport, MigrationStep};
 pub use partial::{AsPartial, Partial};
-pub use parts::{LeftBehind, PART_ROWS, PartReader, PartSink, PartSource, PartWriter, WorldPart};
+pub use parts::{
+    Cuts, LeftBehind, PART_ROWS, PartColumns, PartReader, PartSink, PartSource, PartWriter, Slice, Slices,
+    WorldPart, rows_at_once,
+};
 pub use persist::{Persist, PersistRelationship, PersistTransient};
 pub use registry::{Entry, Registry};
 pub use report::{Capture, Difference, EncodeReport, LeftOut, Reason, RestoreReport, SpawnReport};
 pub use schema::{ComponentSchema, Encoding, Schema};
+#[cfg(feature = "conformance")]
+pub use store::conformance;
+pub use store::{
+    EntityRecord, EntityStore, MemoryStore, StoreBatch, StoreError, StoredDoc, StoredDocs, from_records,
+    records,
+};
 pub use validate::{DocLimits, Validation};
 pub use world::{EcsWorld, IdConflict, Match, SpawnOptions, Unknown};
 
@@ -96,8 +123,9 @@ pub mod __derive {
 
     pub use serde;
 
+    pub use crate::evolve::zeroed;
     pub use crate::{
-        AsMarker, AsPartial, AsPlain, AsSerde, Codec, Marker, Partial, Persist, PersistRelationship,
-        PersistTransient,
+        AsEvolving, AsMarker, AsPartial, AsPlain, AsSerde, AsSince, Codec, Evolve, Marker, Partial, Persist,
+        PersistRelationship, PersistTransient,
     };
 }

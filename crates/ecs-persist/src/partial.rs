@@ -39,8 +39,8 @@ impl<T: Partial> Codec<T> for AsPartial {
         encode_rows(saved.iter(), entities)
     }
 
-    fn decode(column: &Column<'_>, _: usize, entities: &mut dyn Resolve) -> Result<Vec<T>, Error> {
-        decode_rows(column, entities, |saved: T::Owned| Ok::<T, Infallible>(T::from_owned(saved)))
+    fn decode(column: &Column<'_>, rows: usize, entities: &mut dyn Resolve) -> Result<Vec<T>, Error> {
+        decode_rows(column, rows, entities, |saved: T::Owned| Ok::<T, Infallible>(T::from_owned(saved)))
     }
 
     fn learn(
@@ -58,6 +58,6 @@ impl<T: Partial> Codec<T> for AsPartial {
         batches: &mut Batches<'_>,
     ) -> Result<ColumnData<'w>, keepstone_value::Error> {
         let saved: Vec<T::Ref<'w>> = rows.iter().map(T::to_ref).collect();
-        Ok(rows_data(batches.encode(saved.iter(), Some(entities))?))
+        Ok(rows_data(batches.encode(saved.iter(), Some(&mut *entities))?, entities))
     }
 }

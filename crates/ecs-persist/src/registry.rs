@@ -3,7 +3,7 @@ use std::{
     collections::{HashMap, HashSet},
 };
 
-use crate::{error::Error, persist::Persist};
+use crate::{codec::Codec, error::Error, persist::Persist};
 
 /// The components that a program saves and loads, with what an adapter needs to reach each (`C`).
 #[derive(Debug, Clone)]
@@ -70,7 +70,9 @@ impl<C> Registry<C> {
     /// [`Error::BadName`] when the name is empty or too long.
     pub fn insert<T: Persist>(&mut self, ops: C) -> Result<(), Error> {
         self.insert_as::<T>(T::NAME, T::VERSION, ops)?;
-        T::ALIASES.iter().try_for_each(|alias| self.insert_alias::<T>(alias))
+        let mut names = T::ALIASES.to_vec();
+        T::Codec::earlier_names(&mut names);
+        names.iter().try_for_each(|alias| self.insert_alias::<T>(alias))
     }
 
     /// Lets `T`, registered before, also be read under a name that it once had. It is written under its own name.

@@ -40,9 +40,9 @@ impl<'w, E: Copy> Capture<'w, E> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LeftOut {
-    /// The ECS's name of the component.
+    /// The ECS's name of the component; for what is in the file, its name there.
     pub component: String,
-    /// How many values.
+    /// How many values; for [`Reason::HiddenReference`], how many numbers in them.
     pub count: u64,
     /// Why.
     pub reason: Reason,
@@ -73,12 +73,15 @@ pub enum Reason {
     Filtered,
     /// It was kept while the component was not registered, and now it is: load the file again to have it.
     KeptBefore,
+    /// It is saved, as a number that has the bits of a living entity: if that is a reference, it won't follow its entity. Mark the field with
+    /// `#[serde(with = "keepstone::value::entity")]`. Strict saves look for it: see [`EcsWorld::hidden_references`](crate::EcsWorld::hidden_references).
+    HiddenReference,
 }
 
 impl Reason {
     /// Whether the application misses the value after a load.
     pub fn is_loss(self) -> bool {
-        matches!(self, Self::NotRegistered | Self::OnResource | Self::KeptBefore)
+        matches!(self, Self::NotRegistered | Self::OnResource | Self::KeptBefore | Self::HiddenReference)
     }
 }
 
@@ -92,6 +95,7 @@ impl fmt::Display for Reason {
             Self::Transient => "transient",
             Self::Filtered => "left out by a filter",
             Self::KeptBefore => "kept before it was registered",
+            Self::HiddenReference => "a number that equals a living entity",
         })
     }
 }

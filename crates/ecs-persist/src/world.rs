@@ -3,8 +3,9 @@ use std::fmt::Debug;
 use crate::{
     doc::WorldDoc,
     error::Error,
+    evolve::ColumnStep,
     parts::{LeftBehind, PartSink, PartSource},
-    report::{Capture, Difference, RestoreReport, SpawnReport},
+    report::{Capture, Difference, LeftOut, RestoreReport, SpawnReport},
     schema::Schema,
 };
 
@@ -71,6 +72,16 @@ pub trait EcsWorld<M>: Sized {
         })
     }
 
+    /// Looks for references that serde shows as numbers: in registered components, those of serde values that are written as u64 and have the
+    /// bits of a living entity. It serializes these components once, some thousand values at a time. Plain components are not looked at.
+    ///
+    /// # Errors
+    /// [`Error::Value`] when a component's `Serialize` fails.
+    fn hidden_references(&self, registry: &Self::Registry) -> Result<Vec<LeftOut>, Error> {
+        let _ = registry;
+        Ok(Vec::new())
+    }
+
     /// Spawns a world part by part as it is read, so that no more than a part is in memory beside this world. Otherwise as
     /// [`EcsWorld::spawn_doc`].
     ///
@@ -113,6 +124,16 @@ pub trait EcsWorld<M>: Sized {
     fn schema(registry: &Self::Registry) -> Schema {
         let _ = registry;
         Schema::default()
+    }
+
+    /// The steps that the columns of a file take to become the components that are registered now; see [`AsSince`](crate::AsSince). Components that
+    /// are not registered take none.
+    ///
+    /// # Errors
+    /// [`Error::NewerComponent`] for a later definition than the registered one, [`Error::NoMigration`] when no step begins at one.
+    fn column_steps(registry: &Self::Registry, schema: &Schema) -> Result<Vec<ColumnStep>, Error> {
+        let _ = (registry, schema);
+        Ok(Vec::new())
     }
 
     /// The first difference between entities of this world and entities of another, pair by pair: component sets, every

@@ -2,7 +2,7 @@
 
 use keepstone_ecs_persist::{
     Column, ColumnData, ComponentSchema, EncodeOptions, Encoding, Error, Lengths, PartReader, PartSource,
-    PartWriter, Schema, Table, WorldDoc, WorldMeta,
+    PartWriter, Schema, Table, WorldDoc, WorldMeta, WorldPart,
 };
 use keepstone_format::{Codec, FileKind, Limits, Metadata, Reader, SectionId, Writer, WriterOptions};
 
@@ -73,11 +73,11 @@ fn lengths_that_parts_do_not_list_count_towards_the_limit() {
 fn all_parts_together_have_no_more_tables_than_a_world() {
     struct Tables(u32);
     impl PartSource for Tables {
-        fn next_part(&mut self) -> Result<Option<keepstone_ecs_persist::WorldPart<'static>>, Error> {
+        fn next_part(&mut self) -> Result<Option<WorldPart<'static>>, Error> {
             let mut doc = WorldDoc::default();
             doc.tables = vec![Table { rows: 1, components: vec![] }; 1 << 18];
             self.0 += 1;
-            Ok(Some(keepstone_ecs_persist::WorldPart::new(doc, (self.0 - 1) << 18, u32::MAX - 1)))
+            Ok(Some(WorldPart::new(doc, (self.0 - 1) << 18, u32::MAX - 1)))
         }
     }
     let error = WorldDoc::from_parts(&mut Tables(0)).unwrap_err();
@@ -156,4 +156,22 @@ fn a_component_that_no_part_names_keeps_its_place() {
     let reader = Reader::open(bytes, Limits::default()).unwrap();
     doc.tables = vec![Table { rows: 2, components: vec![1] }; 2];
     assert_eq!(WorldDoc::decode(&reader, 0).unwrap(), doc);
+}
+
+#[test]
+fn a_stream_refuses_ranks_that_its_part_shows_to_be_wrong() {
+    let check = |targets: &[u32], ranks: &[u32]| {
+        let mut doc = WorldDoc::default();
+        let rows = u32::try_from(targets.len()).unwrap();
+        doc.tables = vec![Table { rows, components: vec![0] }];
+        doc.columns = vec![column("a.parent", false, links(targets, Some(ranks)))];
+        WorldPart::new(doc, 100, 1000).check()
+    };
+    let none = u32::MAX;
+    // Those between are those of rows in other parts.
+    check(&[7, 7, none, 900, 7], &[12, 3, 0, 12, 999]).unwrap();
+    for (targets, ranks) in [(&[7, 900, 7][..], &[12, 12, 12][..]), (&[7], &[1000]), (&[none], &[1])] {
+        let error = check(targets, ranks).unwrap_err();
+        assert!(matches!(error, Error::Invalid { .. }), "{targets:?} {ranks:?}: {error}");
+    }
 }

@@ -228,6 +228,11 @@ fn a_part_that_disagrees_with_the_first_is_refused() {
     let longer = |bytes: &mut Vec<u8>| *bytes.last_mut().unwrap() ^= 1;
     refused(&change(SectionId::SCHEMA, second, &longer), "another schema");
     refused(&change(SectionId::TARGETS, second | 2, &|bytes| bytes[0] = 11), "a target beyond all entities");
+    refused(&change(SectionId::RANKS, second | 2, &|bytes| bytes[0] = 11), "a rank beyond all entities");
+    refused(
+        &change(SectionId::RANKS, second | 2, &|bytes| bytes[8] = 0),
+        "two rows of a target at one place",
+    );
 
     let without = |id: SectionId, instance: u32| -> Vec<Section> {
         sections.iter().filter(|section| (section.0, section.1) != (id, instance)).cloned().collect()

@@ -8,20 +8,29 @@
 mod canonical;
 mod corpus;
 mod damage;
+mod delta;
+mod delta_file;
+mod delta_world;
+mod edit;
+mod evolve;
 mod filter;
 mod formats;
 mod gather;
 mod golden;
 mod hash;
 mod hostile;
+mod hostile_delta;
 mod hostile_parts;
 mod in_parts;
 #[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "json")]
 mod json_values;
+mod migrate;
 mod parts;
 mod random;
+mod records;
 mod round_trip;
+mod stores;
 mod support;
 mod validate;

@@ -30,9 +30,13 @@ pub use keepstone_ecs_persist::__derive;
 pub use keepstone_ecs_persist::Json;
 pub use keepstone_ecs_persist::{Persist, PersistId, WorldMeta};
 pub use keepstone_format::plain::Plain;
+/// Marks fields that refer to entities: `#[serde(with = "keepstone::entity")]`.
+pub use keepstone_value::entity;
 pub use keepstone_world::{
-    Codec, Dangling, Durability, Error, Filter, IdConflict, Kind, LoadMode, LoadOptions, OwnedCapture,
-    PersistenceManager, SaveOptions, Saver, Ticket, Unknown, WorldFiles, WorldFormat, save_worlds,
+    Codec, Dangling, Durability, EntityStore, Error, Filter, IdConflict, Kind, LiveRows, LoadMode,
+    LoadOptions, LoadPlan, LoadedChain, Mark, Marks, MemoryStore, Migration, MigrationChain, OwnedCapture,
+    PersistenceManager, SaveOptions, Saver, StoreReport, StoredEntities, Ticket, Unknown, WorldDeltas,
+    WorldFiles, WorldFormat, WorldSteps, save_worlds,
 };
 
 /// What nearly every program imports.
@@ -41,7 +45,7 @@ pub mod prelude {
     pub use crate::bevy::RegistryExt as _;
     #[cfg(feature = "hecs")]
     pub use crate::hecs::RegistryExt as _;
-    pub use crate::{LoadMode, Persist, Saver, WorldFiles as _};
+    pub use crate::{LoadMode, Persist, Saver, WorldDeltas as _, WorldFiles as _};
 }
 
 /// Registers a type with every enabled ECS adapter whose component it is; `#[derive(Persist)]` expands to it.

@@ -5,6 +5,7 @@ mod build;
 mod canonical;
 #[cfg(all(feature = "compat", feature = "json", feature = "zstd"))]
 mod crosswise;
+mod deltas;
 #[cfg(all(feature = "compat", feature = "json", feature = "zstd"))]
 mod formats;
 mod in_bevy;

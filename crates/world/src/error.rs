@@ -73,11 +73,59 @@ pub enum Error {
         option: &'static str,
     },
 
+    /// A chain of deltas was asked for something that needs a save by itself.
+    #[error(
+        "a base or a delta can't have {option}: the rows of the file would not be those of the chain; save the world as a file of its own"
+    )]
+    NotInChain {
+        /// What.
+        option: &'static str,
+    },
+
+    /// What was to be loaded as a world is a delta.
+    #[error(
+        "{what} is a delta and no world; load its base and the deltas up to it with load_deltas, or apply it to a world that has them"
+    )]
+    IsADelta {
+        /// The file, or the stream.
+        what: Box<str>,
+    },
+
+    /// What was to be applied as a delta is something else.
+    #[error(
+        "{what} is no delta but a {kind}; a base comes first in load_deltas, and any world is loaded with load"
+    )]
+    NotADelta {
+        /// The file, or the stream.
+        what: Box<str>,
+        /// What it is.
+        kind: keepstone_format::FileKind,
+    },
+
     /// A world can't be restored from a part of it: all that a filter left out would be despawned.
     #[error(
         "a filter leaves out what a restore would then despawn; restore without a filter, or load with LoadMode::Merge"
     )]
     RestoreOfPart,
+
+    /// A step of a loaded world failed.
+    #[error("the step of the loaded world from version {from} to {into} failed: {why}")]
+    WorldStep {
+        /// The version that it begins at.
+        from: u32,
+        /// The version that it leads to.
+        into: u32,
+        /// What it said.
+        why: String,
+    },
+
+    /// A store of entities failed, or has no such entity.
+    #[error(transparent)]
+    Store(#[from] keepstone_ecs_persist::StoreError),
+
+    /// An entity was asked for, and none was named.
+    #[error("no entity was named; name one")]
+    NoEntity,
 
     /// A stream has more bytes than the limit allows.
     #[error("the world has more than {allowed} bytes; raise LoadOptions::bytes_max if the source is trusted")]
@@ -116,11 +164,19 @@ impl Error {
         match self {
             Self::World(source) | Self::File { source, .. } => source.kind(),
             Self::Storage(source) => source.kind(),
+            Self::Store(source) => source.kind(),
             Self::Background(source) => source.kind(),
             Self::Write { source } | Self::Read { source } => io_kind(source),
             Self::Unrecognised { .. } | Self::ReadBack { .. } => Kind::Damaged,
             Self::TooLong { .. } => Kind::Limit,
-            Self::SeveralWorlds { .. } | Self::NotInParts { .. } | Self::RestoreOfPart => Kind::Misuse,
+            Self::SeveralWorlds { .. }
+            | Self::NotInParts { .. }
+            | Self::NotInChain { .. }
+            | Self::IsADelta { .. }
+            | Self::NotADelta { .. }
+            | Self::NoEntity
+            | Self::WorldStep { .. }
+            | Self::RestoreOfPart => Kind::Misuse,
         }
     }
 
@@ -134,6 +190,8 @@ impl Error {
     pub(crate) fn in_file(self, path: &Path) -> Self {
         match self {
             Self::World(source) => Self::File { path: path.into(), source },
+            Self::IsADelta { .. } => Self::IsADelta { what: path.display().to_string().into() },
+            Self::NotADelta { kind, .. } => Self::NotADelta { what: path.display().to_string().into(), kind },
             other => other,
         }
     }

@@ -3,7 +3,7 @@ use std::{
     path::Path,
 };
 
-use keepstone_ecs_persist::{EcsWorld, Filter, RestoreReport, Validation, WorldHash};
+use keepstone_ecs_persist::{EcsWorld, Filter, MigrationChain, RestoreReport, Validation, WorldHash};
 
 use crate::{
     Ticket,
@@ -13,6 +13,7 @@ use crate::{
     options::{LoadMode, LoadOptions, SaveOptions},
     owned::{self, OwnedCapture},
     parted, placed,
+    plan::{self, LoadPlan},
     report::{LoadReport, SaveReport},
     saver::Saver,
     source::{Found, Source},
@@ -133,6 +134,32 @@ pub trait WorldFiles<M>: EcsWorld<M> {
         })
     }
 
+    /// Reads a world from memory into a world of its own, strictly. Columns that are not compressed are read where they lie.
+    ///
+    /// # Errors
+    /// As [`WorldFiles::load`].
+    fn load_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        Ok(Self::load_bytes_with(bytes, &LoadOptions::default())?.0)
+    }
+
+    /// Reads a world from memory as these options say, and reports.
+    ///
+    /// # Errors
+    /// As [`WorldFiles::load_with`].
+    fn load_bytes_with(
+        bytes: &[u8],
+        options: &LoadOptions<'_, Self::Registry>,
+    ) -> Result<(Self, LoadReport<Self::Entity>), Error> {
+        let mut world = Self::empty();
+        let schema = || placed::schema::<M, Self>(options);
+        let source = Source::of(options).parts(parted::can_load(options));
+        let report = source.bytes(bytes, schema, |found| match found {
+            Found::Whole(it) => placed::place(&mut world, &it, LoadMode::Merge, options),
+            Found::Parts(from, len) => parted::load(&mut world, from, len, options),
+        })?;
+        Ok((world, report))
+    }
+
     /// Reads a world from a stream, to its end, strictly.
     ///
     /// # Errors
@@ -188,6 +215,28 @@ pub trait WorldFiles<M>: EcsWorld<M> {
     /// As [`WorldFiles::save`], and as [`Filter::apply`].
     fn save_filtered(&self, path: impl AsRef<Path>, filter: &Filter) -> Result<SaveReport, Error> {
         self.save_with(path, &SaveOptions::default().filter(filter.clone()))
+    }
+
+    /// Loads a file of any earlier version into a world of its own, strictly. The chain's steps bring it to the present one in memory; the
+    /// file stays as it is.
+    ///
+    /// # Errors
+    /// As [`WorldFiles::load`], and as [`MigrationChain::apply`]: a missing step is named, a later version is
+    /// [`Newer`](keepstone_format::Kind::Newer).
+    fn load_with_migrations(path: impl AsRef<Path>, chain: &MigrationChain) -> Result<Self, Error> {
+        Ok(Self::load_with(path, &LoadOptions::default().migrations(chain))?.0)
+    }
+
+    /// Names the steps that a load of this file would take, without taking one: those of the chain, and those between definitions of
+    /// components.
+    ///
+    /// # Errors
+    /// As the load, as far as versions are concerned.
+    fn dry_run(path: impl AsRef<Path>, options: &LoadOptions<'_, Self::Registry>) -> Result<LoadPlan, Error> {
+        let schema = || placed::schema::<M, Self>(options);
+        let registry = placed::registry::<M, Self>(options)?;
+        Source::of(options)
+            .file(path.as_ref(), schema, |found| plan::of::<M, Self>(&found.whole()?.doc, registry, options))
     }
 
     /// Looks for what an application would want to know before it saves: references to nothing, ids that two entities have or that

@@ -54,6 +54,7 @@
 #![forbid(unsafe_code)]
 
 mod captured;
+mod deltas;
 mod error;
 mod files;
 mod loaded;
@@ -61,15 +62,20 @@ mod options;
 mod owned;
 mod parted;
 mod placed;
+mod plan;
 mod report;
 mod saver;
 mod source;
+mod steps;
+mod stored;
 mod target;
 
+pub use deltas::{AuditMark, LoadedChain, Marks, Missed, WorldDeltas};
 pub use error::Error;
 pub use files::{WorldFiles, save_worlds};
 pub use keepstone_ecs_persist::{
-    Dangling, Filter, IdConflict, PersistenceManager, RestoreReport, Unknown, Validation, WorldFormat,
+    Dangling, EntityStore, Filter, IdConflict, LiveRows, Mark, MemoryStore, Migration, MigrationChain,
+    MigrationPlan, MigrationReport, PersistenceManager, RestoreReport, Unknown, Validation, WorldFormat,
     WorldHash, WorldMeta,
 };
 pub use keepstone_format::{Codec, Kind};
@@ -78,8 +84,11 @@ pub use keepstone_store::{Unclaimed, Worker, WorkerOptions};
 pub use loaded::LoadedDoc;
 pub use options::{LoadMode, LoadOptions, SaveOptions};
 pub use owned::OwnedCapture;
+pub use plan::LoadPlan;
 pub use report::{LoadReport, SaveReport};
 pub use saver::Saver;
+pub use steps::WorldSteps;
+pub use stored::{StoreReport, StoredEntities};
 
 /// What a save or load in the background will have been.
 pub type Ticket<T> = keepstone_store::Ticket<T, Error>;

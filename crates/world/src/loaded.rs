@@ -23,6 +23,10 @@ impl LoadedDoc {
         Self(Decoded { doc, bytes, read_time, decode_time: decode_time + begin.elapsed(), values_max })
     }
 
+    pub(crate) fn into_decoded(self) -> Decoded<'static> {
+        self.0
+    }
+
     /// The world, without an engine.
     pub fn doc(&self) -> &WorldDoc<'static> {
         &self.0.doc

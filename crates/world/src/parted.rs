@@ -11,7 +11,7 @@ use keepstone_ecs_persist::{Dangling, EcsWorld, LeftBehind, PartReader, PartWrit
 use keepstone_format::Limits;
 
 use crate::{
-    captured::{Left, refuse_lost},
+    captured::{Left, hidden, refuse_lost},
     error::Error,
     options::{LoadOptions, SaveOptions},
     placed,
@@ -55,8 +55,9 @@ fn encode<M, W: EcsWorld<M>>(
         None => W::derived_registry()?,
     };
     let mut writer = PartWriter::new(out, "", &options.meta, target.container())?;
-    let LeftBehind { left_out, entities, dangling, .. } =
+    let LeftBehind { mut left_out, entities, dangling, .. } =
         world.capture_parts(registry, rows.get(), &mut writer)?;
+    left_out.extend(hidden(world, registry, options)?);
     if options.strict {
         refuse_lost(&left_out, dangling)?;
     }
@@ -86,7 +87,10 @@ fn refuse_whole<R>(options: &SaveOptions<'_, R>) -> Result<(), Error> {
 
 /// Whether a load takes a world part by part: not where something asks for all of it.
 pub(crate) fn can_load<R>(options: &LoadOptions<'_, R>) -> bool {
-    options.filter.is_none() && options.dangling == Dangling::Null && options.world.is_none()
+    options.filter.is_none()
+        && options.dangling == Dangling::Null
+        && options.world.is_none()
+        && options.chain().is_none()
 }
 
 /// What a stream may hold whose length nobody knows: its entities are bounded by what they take, of which `decoded_max` is the measure.
@@ -111,6 +115,7 @@ pub(crate) fn load<M, W: EcsWorld<M>>(
     Ok(LoadReport {
         spawned,
         restored: None,
+        migrated: None,
         left_out: Vec::new(),
         entities_left_out: 0,
         meta: reader.meta().clone(),

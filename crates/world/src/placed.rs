@@ -1,6 +1,8 @@
 use std::time::Instant;
 
-use keepstone_ecs_persist::{Dangling, EcsWorld, Match, RestoreReport, Schema, SpawnReport, WorldDoc};
+use keepstone_ecs_persist::{
+    Dangling, EcsWorld, Match, MigrationReport, RestoreReport, Schema, SpawnReport, WorldDoc,
+};
 
 use crate::{
     captured,
@@ -33,13 +35,15 @@ pub(crate) fn place<M, W: EcsWorld<M>>(
 ) -> Result<LoadReport<W::Entity>, Error> {
     let begin = Instant::now();
     let mut left_out = Vec::new();
-    let filtered = options.filter.as_ref().map(|filter| filter.apply(&decoded.doc)).transpose()?;
+    let (migrated, report) = migrated(&decoded.doc, options)?;
+    let whole_doc = migrated.as_ref().unwrap_or(&decoded.doc);
+    let filtered = options.filter.as_ref().map(|filter| filter.apply(whole_doc)).transpose()?;
     let doc = match &filtered {
         Some(filtered) => {
             left_out.clone_from(&filtered.left_out);
             &filtered.doc
         }
-        None => &decoded.doc,
+        None => whole_doc,
     };
     let gathered = match options.dangling {
         Dangling::Null => None,
@@ -52,7 +56,7 @@ pub(crate) fn place<M, W: EcsWorld<M>>(
         }
         None => doc,
     };
-    let whole = u64::from(decoded.doc.entity_count());
+    let whole = u64::from(whole_doc.entity_count());
     let entities_left_out = whole.saturating_sub(doc.entity_count().into());
     let (spawned, restored) = place_doc(world, doc, mode, options, decoded.values_max)?;
     Ok(LoadReport {
@@ -60,12 +64,30 @@ pub(crate) fn place<M, W: EcsWorld<M>>(
         restored,
         left_out,
         entities_left_out,
-        meta: decoded.doc.meta.clone(),
+        migrated: report,
+        meta: whole_doc.meta.clone(),
         bytes: decoded.bytes,
         read_time: decoded.read_time,
         decode_time: decoded.decode_time,
         spawn_time: begin.elapsed(),
     })
+}
+
+/// The document as the present version has it, if it isn't, and how it came to that.
+fn migrated<R>(
+    doc: &WorldDoc<'_>,
+    options: &LoadOptions<'_, R>,
+) -> Result<(Option<WorldDoc<'static>>, Option<MigrationReport>), Error> {
+    let Some(chain) = options.chain() else { return Ok((None, None)) };
+    let mut owned = if chain.plan_of(doc)?.steps.is_empty() {
+        // Only what it says of itself may change.
+        WorldDoc { meta: doc.meta.clone(), ..WorldDoc::default() }
+    } else {
+        doc.clone().into_owned()
+    };
+    let report = chain.apply(&mut owned)?;
+    let is_changed = !report.steps.is_empty();
+    Ok((is_changed.then_some(owned), Some(report)))
 }
 
 type Placed<E> = (SpawnReport<E>, Option<RestoreReport<E>>);

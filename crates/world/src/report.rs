@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use keepstone_ecs_persist::{EncodeReport, LeftOut, RestoreReport, SpawnReport, WorldMeta};
+use keepstone_ecs_persist::{EncodeReport, LeftOut, MigrationReport, RestoreReport, SpawnReport, WorldMeta};
 use keepstone_storage::Durability;
 
 /// What was saved and what it took.
@@ -27,12 +27,14 @@ pub struct LoadReport<E> {
     pub spawned: SpawnReport<E>,
     /// What a restore in place changed: see [`LoadMode::Restore`](crate::LoadMode::Restore).
     pub restored: Option<RestoreReport<E>>,
+    /// The steps that brought the file to the present version, if a chain was given; [`WorldDeltas`](crate::WorldDeltas) and typed steps of components aside.
+    pub migrated: Option<MigrationReport>,
     /// Component values that were left out because of [`LoadOptions::filter`](crate::LoadOptions::filter) or
     /// [`LoadOptions::dangling`](crate::LoadOptions::dangling).
     pub left_out: Vec<LeftOut>,
     /// Entities that were left out for the same reasons.
     pub entities_left_out: u64,
-    /// What the application said about the world when it was saved.
+    /// What the application said about the world when it was saved; after a migration with the world version that it led to.
     pub meta: WorldMeta,
     /// Bytes of the file.
     pub bytes: u64,

@@ -9,10 +9,11 @@ use std::{
 use keepstone_ecs_persist::{
     FIRST_BYTES_MAX, PersistenceManager, ReadOptions, Schema, WorldDoc, WorldFormat, list_worlds,
 };
-use keepstone_format::{Header, Limits, Reader};
+use keepstone_format::{FileKind, Header, Limits, Reader};
 use keepstone_storage::{File, Files};
 
 use crate::{
+    deltas::Loaded,
     error::Error,
     options::{LoadOptions, unknown_format},
 };
@@ -133,6 +134,30 @@ impl Source {
         read().map_err(|error| error.in_file(path))
     }
 
+    /// Reads a file with a delta.
+    pub(crate) fn delta_file(&self, path: &Path) -> Result<Loaded, Error> {
+        let read = || {
+            if !self.files.metadata(path)?.is_file {
+                return Err(keepstone_storage::Error::NotAFile { path: path.to_owned() }.into());
+            }
+            let mut bytes = Vec::new();
+            keepstone_storage::read(&*self.files, path, self.bytes_max, &mut bytes)?;
+            Loaded::decode(&bytes, self.limits)
+        };
+        read().map_err(|error| error.in_file(path))
+    }
+
+    /// Reads a delta from a stream, to its end.
+    pub(crate) fn delta_stream(&self, from: &mut dyn Read) -> Result<Loaded, Error> {
+        let mut bytes = Vec::new();
+        let mut from = from.take(self.bytes_max.saturating_add(1));
+        from.read_to_end(&mut bytes).map_err(|source| Error::Read { source })?;
+        if bytes.len() as u64 > self.bytes_max {
+            return Err(Error::TooLong { allowed: self.bytes_max });
+        }
+        Loaded::decode(&bytes, self.limits)
+    }
+
     /// Reads a stream to its end.
     pub(crate) fn stream<T>(
         &self,
@@ -168,6 +193,28 @@ impl Source {
         self.container(&bytes, begin.elapsed(), then)
     }
 
+    /// Reads what is in memory, where it lies.
+    pub(crate) fn bytes<T>(
+        &self,
+        bytes: &[u8],
+        schema: impl FnOnce() -> Result<Schema, Error>,
+        then: impl FnOnce(Found<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if bytes.len() as u64 > self.bytes_max {
+            return Err(Error::TooLong { allowed: self.bytes_max });
+        }
+        let start = bytes.get(..FIRST_BYTES_MAX).unwrap_or(bytes);
+        let is_columnar = self.format_of(start, || "what is in memory".to_owned())?.is_columnar();
+        let mut stream = bytes;
+        if !is_columnar {
+            return then(Found::Whole(Box::new(self.other(&mut stream, schema, Instant::now())?)));
+        }
+        if self.takes_parts && Header::read(start).is_ok_and(|header| header.is_in_parts()) {
+            return then(Found::Parts(&mut stream, Some(bytes.len() as u64)));
+        }
+        self.container(bytes, Duration::ZERO, then)
+    }
+
     fn format_of(&self, start: &[u8], what: impl Fn() -> String) -> Result<&Arc<dyn WorldFormat>, Error> {
         let Some(name) = &self.format else {
             return self
@@ -189,6 +236,9 @@ impl Source {
         let limits = self.limits.unwrap_or_else(|| Limits::for_file_len(bytes.len() as u64));
         let values_max = limits.decoded_max;
         let reader = Reader::open(bytes, limits).map_err(keepstone_ecs_persist::Error::from)?;
+        if reader.header().kind == FileKind::DELTA {
+            return Err(Error::IsADelta { what: "the stream".into() });
+        }
         if self.strict && self.world.is_none() {
             refuse_several(&reader)?;
         }

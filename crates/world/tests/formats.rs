@@ -100,6 +100,14 @@ fn every_format_keeps_the_world_and_what_the_application_says_of_it() {
         let (mut again, report) =
             World::load_from_with(&mut bytes.as_slice(), &Load::default().formats(with_toy(1))).unwrap();
         assert_eq!((number(&mut again), report.meta), (Some(4), meta.clone()), "{name}");
+        let known = Load::default().formats(with_toy(1));
+        let (mut again, report) = World::load_bytes_with(&bytes, &known).unwrap();
+        assert_eq!((number(&mut again), report.meta), (Some(4), meta.clone()), "{name}");
+        let cut = World::load_bytes_with(&bytes[..bytes.len() / 2], &known).map(drop).unwrap_err();
+        assert_eq!(cut.kind(), Kind::Damaged, "{name}: {cut}");
+        let few = known.bytes_max(bytes.len() as u64 - 1);
+        let long = World::load_bytes_with(&bytes, &few).map(drop).unwrap_err();
+        assert!(matches!(long, Error::TooLong { .. }), "{name}: {long}");
     }
 }
 

@@ -66,6 +66,8 @@ fn a_world_saved_in_parts_is_loaded_from_a_stream_and_from_a_file() {
         assert_eq!((saved.encoded.entities, saved.encoded.bytes_total), (50, bytes.len() as u64));
         let (loaded, report) = World::load_from_with(&mut bytes.as_slice(), &LoadOptions::default()).unwrap();
         assert_equal(&world, &loaded, &report.spawned.entities);
+        let (loaded, report) = World::load_bytes_with(&bytes, &LoadOptions::default()).unwrap();
+        assert_equal(&world, &loaded, &report.spawned.entities);
 
         let files: Arc<MemFiles> = Arc::default();
         let options = in_parts(rows).files(files.clone()).read_back(true);

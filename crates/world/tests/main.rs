@@ -7,11 +7,13 @@
 
 mod background;
 mod crash;
+mod deltas;
 mod faults;
 mod formats;
 mod in_parts;
 #[cfg(feature = "lz4")]
 mod memory;
+mod migrations;
 #[cfg(not(feature = "lz4"))]
 mod no_codec;
 mod options;
@@ -19,4 +21,5 @@ mod owned;
 mod parts;
 #[cfg(feature = "lz4")]
 mod round_trip;
+mod stored;
 mod support;

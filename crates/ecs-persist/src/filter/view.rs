@@ -7,6 +7,7 @@ use keepstone_value::{EntityType, Resolve};
 
 use crate::{
     codec::Codec,
+    coder::{Coder, Stateless},
     doc::{ColumnData, NONE, WorldDoc},
     error::Error,
     gather::{Ids, Index},
@@ -70,7 +71,9 @@ impl<'s> Source<'s> {
 
     /// The column of a type, by its name or by one that it had before.
     fn place_of<T: Persist>(&self) -> Option<usize> {
-        self.place(T::NAME).or_else(|| T::ALIASES.iter().find_map(|alias| self.place(alias)))
+        let mut names = T::ALIASES.to_vec();
+        T::Codec::earlier_names(&mut names);
+        self.place(T::NAME).or_else(|| names.into_iter().find_map(|name| self.place(name)))
     }
 
     fn column<T: Persist>(&self, at: usize) -> Result<&[T], Error> {
@@ -78,13 +81,7 @@ impl<'s> Source<'s> {
             return Ok(&[]);
         };
         if cell.get().is_none() {
-            if column.schema.version > T::VERSION {
-                return Err(Error::NewerComponent {
-                    name: column.schema.name.clone(),
-                    found: column.schema.version,
-                    newest: T::VERSION,
-                });
-            }
+            Coder::<T>::steps(&Stateless::<T::Codec>::new(), &column.schema, T::VERSION)?;
             let rows = self.rows.get(at).copied().unwrap_or(0) as usize;
             let values: Vec<T> = T::Codec::decode(column, rows, &mut **self.resolve.borrow_mut())?;
             let _ = cell.set(Box::new(values));

@@ -1,16 +1,26 @@
+mod changes;
+
 use std::{
     fmt,
     io::{Cursor, Read, Write},
     sync::Arc,
 };
 
+use self::changes::Chain;
 use crate::{
     doc::WorldDoc,
     error::Error,
-    format::{Columnar, FIRST_BYTES_MAX, ReadOptions, WorldFormat, WriteOptions},
+    format::{
+        Columnar, ColumnarDelta, DeltaFormat, FIRST_BYTES_MAX, ReadOptions, WorldFormat, WriteOptions,
+        named::{Name, Named},
+    },
+    store::EntityStore,
 };
 
-/// The formats that a program reads and writes, by name and by the first bytes of a file.
+/// What a program saves with, by name: the formats of its worlds, which are also known by the first bytes of a file, of its deltas, chains of migrations,
+/// and the stores of its entities.
+///
+/// Of each kind the one registered first is the default.
 ///
 /// ```
 /// use keepstone_ecs_persist::{PersistenceManager, ReadOptions, WorldDoc, WriteOptions};
@@ -23,12 +33,29 @@ use crate::{
 /// ```
 #[derive(Clone, Default)]
 pub struct PersistenceManager {
-    formats: Vec<Arc<dyn WorldFormat>>,
+    formats: Named<dyn WorldFormat>,
+    deltas: Named<dyn DeltaFormat>,
+    migrations: Named<Chain>,
+    stores: Named<dyn EntityStore>,
+}
+
+impl Name for dyn WorldFormat {
+    fn name(&self) -> &str {
+        WorldFormat::name(self)
+    }
+}
+
+impl Name for dyn EntityStore {
+    fn name(&self) -> &str {
+        EntityStore::name(self)
+    }
 }
 
 impl fmt::Debug for PersistenceManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.names()).finish()
+        let mut shown = f.debug_struct("PersistenceManager");
+        shown.field("formats", &self.formats).field("deltas", &self.deltas);
+        shown.field("migrations", &self.migrations).field("stores", &self.stores).finish()
     }
 }
 
@@ -38,14 +65,16 @@ impl PersistenceManager {
         Self::default()
     }
 
-    /// Knows the built-in formats: [`Columnar`], which is the default, and `Json` with the feature `json`.
+    /// Knows the built-in formats: [`Columnar`], which is the default, `Json` with the feature `json`, and [`ColumnarDelta`] for deltas.
     pub fn with_default_formats() -> Self {
         Self {
-            formats: vec![
+            formats: Named::of(vec![
                 Arc::new(Columnar),
                 #[cfg(feature = "json")]
                 Arc::new(crate::json::Json),
-            ],
+            ]),
+            deltas: Named::of(vec![Arc::new(ColumnarDelta)]),
+            ..Self::default()
         }
     }
 
@@ -55,36 +84,28 @@ impl PersistenceManager {
     /// [`Error::DuplicateFormat`] when another has its name.
     #[doc(alias = "register_plugin")]
     pub fn register(&mut self, format: impl WorldFormat + 'static) -> Result<(), Error> {
-        if self.get(format.name()).is_some() {
-            return Err(Error::DuplicateFormat { name: format.name().to_owned() });
-        }
-        self.formats.push(Arc::new(format));
-        Ok(())
+        let add = self.formats.add(Arc::new(format));
+        add.map_err(|format| Error::DuplicateFormat { name: WorldFormat::name(&*format).to_owned() })
     }
 
     /// Puts a format in the place of the one with its name and returns that; where there is none, adds it.
     pub fn replace(&mut self, format: impl WorldFormat + 'static) -> Option<Arc<dyn WorldFormat>> {
-        if let Some(known) = self.formats.iter_mut().find(|known| known.name() == format.name()) {
-            return Some(std::mem::replace(known, Arc::new(format)));
-        }
-        self.formats.push(Arc::new(format));
-        None
+        self.formats.replace(Arc::new(format))
     }
 
     /// Takes a format out. If it was the default, the one registered next is.
     pub fn remove(&mut self, name: &str) -> Option<Arc<dyn WorldFormat>> {
-        let at = self.formats.iter().position(|known| known.name() == name)?;
-        Some(self.formats.remove(at))
+        self.formats.remove(name)
     }
 
     /// The format with this name.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn WorldFormat>> {
-        self.formats.iter().find(|known| known.name() == name)
+        self.formats.get(name)
     }
 
     /// The names in the order of registration.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.formats.iter().map(|known| known.name())
+        self.formats.names()
     }
 
     /// The format that was registered first.
@@ -156,16 +177,78 @@ impl PersistenceManager {
         load(&**format, read_start(input)?, input, options)
     }
 
+    /// Adds a store of entities. The first one is the default.
+    ///
+    /// # Errors
+    /// [`Error::DuplicatePlugin`] when another has its name, [`Error::BadPluginName`] when that doesn't have 1 to 128 bytes.
+    #[doc(alias = "register_entity_store")]
+    #[doc(alias = "KeyValueEntityPlugin")]
+    pub fn register_store(&mut self, store: Arc<dyn EntityStore>) -> Result<(), Error> {
+        check_name(STORE, store.name())?;
+        let add = self.stores.add(store);
+        add.map_err(|store| Error::DuplicatePlugin { what: STORE, name: store.name().to_owned() })
+    }
+
+    /// Puts a store in the place of the one with its name and returns that; where there is none, adds it.
+    ///
+    /// # Errors
+    /// [`Error::BadPluginName`].
+    pub fn replace_store(
+        &mut self,
+        store: Arc<dyn EntityStore>,
+    ) -> Result<Option<Arc<dyn EntityStore>>, Error> {
+        check_name(STORE, store.name())?;
+        Ok(self.stores.replace(store))
+    }
+
+    /// Takes a store out. If it was the default, the one registered next is.
+    pub fn remove_store(&mut self, name: &str) -> Option<Arc<dyn EntityStore>> {
+        self.stores.remove(name)
+    }
+
+    /// The store with this name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPlugin`] when there is none.
+    pub fn store(&self, name: &str) -> Result<&Arc<dyn EntityStore>, Error> {
+        self.stores.get(name).ok_or_else(|| self.unknown_store(name))
+    }
+
+    /// The store that was registered first.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPlugin`] when there is none.
+    pub fn default_store(&self) -> Result<&Arc<dyn EntityStore>, Error> {
+        self.stores.first().ok_or_else(|| self.unknown_store("the default"))
+    }
+
+    /// The stores in the order of registration.
+    pub fn stores(&self) -> impl Iterator<Item = &Arc<dyn EntityStore>> {
+        self.stores.iter()
+    }
+
+    fn unknown_store(&self, asked: &str) -> Error {
+        Error::UnknownPlugin { what: STORE, asked: asked.to_owned(), known: self.stores.list() }
+    }
+
     fn named(&self, name: &str) -> Result<&Arc<dyn WorldFormat>, Error> {
         self.get(name).ok_or_else(|| self.unknown(name))
     }
 
     fn unknown(&self, asked: &str) -> Error {
-        Error::UnknownFormat {
-            asked: asked.to_owned(),
-            known: self.names().map(str::to_owned).collect::<Vec<_>>().join(", "),
-        }
+        Error::UnknownFormat { asked: asked.to_owned(), known: self.formats.list() }
     }
+}
+
+const STORE: &str = "an entity store";
+const NAME_LEN_MAX: usize = 128;
+
+fn check_name(what: &'static str, name: &str) -> Result<(), Error> {
+    if (1..=NAME_LEN_MAX).contains(&name.len()) {
+        return Ok(());
+    }
+    let start: String = name.chars().take(NAME_LEN_MAX).collect();
+    Err(Error::BadPluginName { what, name: start, len: name.len() })
 }
 
 fn starting(first_bytes: &[u8]) -> String {

@@ -12,10 +12,10 @@ use crate::{
 const COPIED_MAX: usize = 4096;
 
 /// New ordinals of a document, and how many references lost their targets.
-pub(super) struct Renumber<'p> {
-    pub(super) ordinals: &'p [u32],
-    pub(super) entities: u32,
-    pub(super) dangling: u64,
+pub(crate) struct Renumber<'p> {
+    pub(crate) ordinals: &'p [u32],
+    pub(crate) entities: u32,
+    pub(crate) dangling: u64,
 }
 
 impl Renumber<'_> {
@@ -38,7 +38,7 @@ impl Renumber<'_> {
 }
 
 /// Takes ranges of rows of a column, in this order.
-pub(super) fn take<'d>(
+pub(crate) fn take<'d>(
     column: &'d Column<'_>,
     rows: &[Range<u32>],
     total: u32,

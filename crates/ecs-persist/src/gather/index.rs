@@ -50,6 +50,16 @@ impl Index {
         self.starts.last().copied().unwrap_or(0)
     }
 
+    /// How many tables there are.
+    pub(crate) fn tables(&self) -> u32 {
+        u32::try_from(self.starts.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// The first ordinal of a table; how many entities there are if there is no such table.
+    pub(crate) fn first(&self, table: u32) -> u32 {
+        self.starts.get(table as usize).copied().unwrap_or(self.entities())
+    }
+
     /// The ordinals of a table.
     pub(crate) fn ordinals(&self, table: u32) -> Range<u32> {
         let start = |at: usize| self.starts.get(at).copied().unwrap_or(self.entities());

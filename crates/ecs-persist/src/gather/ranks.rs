@@ -1,4 +1,6 @@
-use crate::doc::NONE;
+use std::collections::HashMap;
+
+use crate::{check::ENTITIES_PER_ROW, doc::NONE};
 
 /// Each row's place among the rows with its target, by keys that differ within one target; nothing if the rows stand in that order
 /// already.
@@ -29,8 +31,8 @@ pub(crate) fn ranks(targets: &[u32], keys: &[u32], entities: u32) -> Option<Vec<
 /// Whether the keys of the rows with one target ascend, for each target.
 fn ascend(targets: &[u32], keys: &[u32], entities: u32) -> bool {
     // One more than the last key; 0 before the first.
-    let mut last = vec![0_u32; entities as usize];
-    targets.iter().zip(keys).all(|(&target, &key)| match last.get_mut(target as usize) {
+    let mut last = PerTarget::<u32>::new(entities, targets.len());
+    targets.iter().zip(keys).all(|(&target, &key)| match last.get_mut(target) {
         Some(last) => {
             let good = key >= *last;
             *last = key.saturating_add(1);
@@ -42,8 +44,8 @@ fn ascend(targets: &[u32], keys: &[u32], entities: u32) -> bool {
 
 /// The place of each row among those with its target when rows stand in their order.
 pub(crate) fn counted(targets: &[u32], entities: u32) -> Vec<u32> {
-    let mut next = vec![0_u32; entities as usize];
-    let place = |&target: &u32| match next.get_mut(target as usize) {
+    let mut next = PerTarget::<u32>::new(entities, targets.len());
+    let place = |&target: &u32| match next.get_mut(target) {
         Some(next) => {
             *next += 1;
             *next - 1
@@ -51,6 +53,30 @@ pub(crate) fn counted(targets: &[u32], entities: u32) -> Vec<u32> {
         None => 0,
     };
     targets.iter().map(place).collect()
+}
+
+/// Something for each entity that rows may lead to. Entities cost nothing in a file, so that many of them with few rows take no more than the rows.
+pub(crate) enum PerTarget<T> {
+    Each(Vec<T>),
+    Few(HashMap<u32, T>, u32),
+}
+
+impl<T: Default + Clone> PerTarget<T> {
+    pub(crate) fn new(entities: u32, rows: usize) -> Self {
+        if rows < entities as usize / ENTITIES_PER_ROW {
+            Self::Few(HashMap::new(), entities)
+        } else {
+            Self::Each(vec![T::default(); entities as usize])
+        }
+    }
+
+    /// None for what is no entity.
+    pub(crate) fn get_mut(&mut self, target: u32) -> Option<&mut T> {
+        match self {
+            Self::Each(all) => all.get_mut(target as usize),
+            Self::Few(known, entities) => (target < *entities).then(|| known.entry(target).or_default()),
+        }
+    }
 }
 
 #[cfg(test)]

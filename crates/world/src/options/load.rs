@@ -1,6 +1,8 @@
 use std::{fmt, num::NonZeroUsize, sync::Arc};
 
-use keepstone_ecs_persist::{Dangling, Filter, IdConflict, PersistenceManager, SpawnOptions, Unknown};
+use keepstone_ecs_persist::{
+    Dangling, Filter, IdConflict, MigrationChain, PersistenceManager, SpawnOptions, Unknown,
+};
 use keepstone_format::Limits;
 use keepstone_storage::Files;
 
@@ -9,6 +11,8 @@ use keepstone_storage::Files;
 pub struct LoadOptions<'r, R> {
     /// The components to load; derived ones unless given.
     pub registry: Option<&'r R>,
+    /// The steps that bring a file of an earlier version to the present one; those of [`LoadOptions::formats`] unless given.
+    pub migrations: Option<MigrationChain>,
     /// What of the file is loaded; all of it unless given.
     pub filter: Option<Filter>,
     /// What becomes of references to nothing.
@@ -56,6 +60,7 @@ impl<R> Default for LoadOptions<'_, R> {
     fn default() -> Self {
         Self {
             registry: None,
+            migrations: None,
             filter: None,
             dangling: Dangling::Null,
             formats: PersistenceManager::with_default_formats(),
@@ -78,6 +83,15 @@ impl<'r, R> LoadOptions<'r, R> {
     /// Loads the components of this registry instead of the derived ones.
     pub fn registry(mut self, registry: &'r R) -> Self {
         self.registry = Some(registry);
+        self
+    }
+
+    /// Brings files of earlier versions to the present one, before anything else looks at them: filters and policies see what the steps leave. The
+    /// file stays as it is until it is saved again, with the world version that the chain leads to in [`SaveOptions::meta`](crate::SaveOptions::meta).
+    ///
+    /// A world in parts is put together first.
+    pub fn migrations(mut self, migrations: &MigrationChain) -> Self {
+        self.migrations = Some(migrations.clone());
         self
     }
 
@@ -170,6 +184,11 @@ impl<'r, R> LoadOptions<'r, R> {
         self
     }
 
+    /// The chain that is asked for, or registered first.
+    pub(crate) fn chain(&self) -> Option<&MigrationChain> {
+        self.migrations.as_ref().or_else(|| self.formats.default_migrations())
+    }
+
     /// What an adapter is told; `decoded_max` is what values may take in memory.
     pub(crate) fn to_spawn(&self, decoded_max: u64) -> SpawnOptions {
         let mut options = SpawnOptions::default();
@@ -187,6 +206,7 @@ impl<R> fmt::Debug for LoadOptions<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoadOptions")
             .field("own_registry", &self.registry.is_some())
+            .field("migrations", &self.migrations)
             .field("filter", &self.filter)
             .field("dangling", &self.dangling)
             .field("formats", &self.formats)
