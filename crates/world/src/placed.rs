@@ -79,13 +79,13 @@ fn migrated<R>(
     options: &LoadOptions<'_, R>,
 ) -> Result<(Option<WorldDoc<'static>>, Option<MigrationReport>), Error> {
     let Some(chain) = options.chain() else { return Ok((None, None)) };
-    let mut owned = if chain.plan_of(doc)?.steps.is_empty() {
+    let owned = if chain.plan_of(doc)?.steps.is_empty() {
         // Only what it says of itself may change.
         WorldDoc { meta: doc.meta.clone(), ..WorldDoc::default() }
     } else {
         doc.clone().into_owned()
     };
-    let report = chain.apply(&mut owned)?;
+    let (owned, report) = chain.applied(owned)?;
     let is_changed = !report.steps.is_empty();
     Ok((is_changed.then_some(owned), Some(report)))
 }

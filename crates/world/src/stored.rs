@@ -1,6 +1,7 @@
 //! Entities that are kept in stores and are in a world while it needs them.
 
 mod compared;
+mod given;
 mod incoming;
 mod members;
 mod outgoing;
@@ -17,7 +18,10 @@ use keepstone_ecs_persist::{
     DeltaWorld, EntityStore, Mark, PersistId, PersistenceManager, SpawnOptions, StoreBatch, StoreError,
 };
 
-use crate::{error::Error, stored::outgoing::Made};
+use crate::{
+    error::Error,
+    stored::{given::Notes, outgoing::Made},
+};
 
 /// Which entities of a world are kept in stores, for worlds that are larger than what is loaded: chunks around a player, inventories of players
 /// that are away.
@@ -36,6 +40,8 @@ pub struct StoredEntities<M, W: DeltaWorld<M>> {
     /// Their ids, also of those that were despawned since the last look.
     ids: HashMap<W::Entity, PersistId>,
     pending: BTreeSet<PersistId>,
+    /// What each store that was used knows of the ids that were handed out.
+    given: Notes,
     mark: Option<Mark<W::Detail>>,
 }
 
@@ -73,6 +79,7 @@ where
             members: HashMap::new(),
             ids: HashMap::new(),
             pending: BTreeSet::new(),
+            given: Notes::new(),
             mark: None,
         }
     }
@@ -143,12 +150,18 @@ where
         store: &str,
     ) -> Result<Vec<PersistId>, Error> {
         let kept = Arc::clone(self.stores.store(store)?);
+        self.go_on_behind(world, store)?;
         let ids = world.ensure_ids(entities)?;
         let mut records = outgoing::records(world, entities, self.registry_of()?)?;
         records.retain(|(id, record)| !(self.pending.contains(id) && outgoing::is_bare(record)));
-        let borrowed: Vec<(PersistId, &[u8])> =
+        let note = self.note(store, records.iter().map(|(id, _)| *id));
+        let mut borrowed: Vec<(PersistId, &[u8])> =
             records.iter().map(|(id, record)| (*id, record.as_slice())).collect();
+        borrowed.extend(note.iter().map(|(id, note, _)| (*id, note.as_slice())));
         kept.save_batch(&borrowed)?;
+        if let Some((_, _, given)) = note {
+            self.noted(store, given);
+        }
         // Last: whatever fails before, each is in one store at least.
         for (old, ids) in self.elsewhere(&records, store) {
             self.stores.store(&old)?.delete_batch(&ids)?;
@@ -204,6 +217,7 @@ where
         store: &str,
     ) -> Result<Vec<W::Entity>, Error> {
         let kept = Arc::clone(self.stores.store(store)?);
+        self.go_on_behind(world, store)?;
         let mut here = self.present(world, ids)?;
         let mut seen = BTreeSet::new();
         let wanted: Vec<PersistId> =
@@ -282,10 +296,11 @@ where
     /// # Errors
     /// When the changes can't be told or a store fails; the next call then writes these changes as well.
     pub fn save_changed(&mut self, world: &mut W) -> Result<StoreReport, Error> {
+        let default: Arc<str> = Arc::from(self.stores.default_store()?.name());
+        self.go_on_behind(world, &default)?;
         let (registry, known) = (self.registry_of()?, (&self.ids, &self.pending));
         let touched = outgoing::touched(world, self.mark.as_ref(), registry, known)?;
         let made = outgoing::closed(world, touched.entities, registry)?;
-        let default: Arc<str> = Arc::from(self.stores.default_store()?.name());
         let same = self.same_as_stored(world, &made)?;
         let mut batches: HashMap<Arc<str>, StoreBatch> = HashMap::new();
         let (mut report, mut written, mut gone) = (StoreReport::default(), Vec::new(), BTreeSet::new());
@@ -313,8 +328,18 @@ where
             batches.entry(Arc::clone(&member.store)).or_default().delete(*id);
             report.deleted += 1;
         }
-        for (store, batch) in &batches {
+        let mut notes = Vec::new();
+        for (store, batch) in &mut batches {
+            let saved: Vec<PersistId> =
+                batch.changes().filter(|(_, record)| record.is_some()).map(|(id, _)| id).collect();
+            if let Some((id, note, given)) = self.note(store, saved) {
+                batch.save(id, note);
+                notes.push((Arc::clone(store), given));
+            }
             outgoing::write(&**self.stores.store(store)?, batch)?;
+        }
+        for (store, given) in notes {
+            self.noted(&store, given);
         }
         for entity in &touched.despawned {
             self.ids.remove(entity);

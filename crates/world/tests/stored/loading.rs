@@ -22,6 +22,7 @@ both! {
     each_store_has_its_entities
     an_entity_moves_to_another_store
     ids_of_loaded_entities_are_not_handed_out_again
+    a_new_world_overwrites_nothing_that_a_store_has
     pending_entities_have_nothing_to_save
     an_entity_that_is_there_in_another_way_is_not_touched
     a_pending_one_from_a_file_is_loaded
@@ -71,6 +72,27 @@ fn an_entity_comes_back_with_all_that_it_has<T: Ecs>() {
         assert_eq!(entities.entity(*id), Some(*entity));
     }
     assert_eq!((entities.pending().count(), entities.len(), T::count(&into)), (0, 9, 9));
+}
+
+fn a_new_world_overwrites_nothing_that_a_store_has<T: Ecs>() {
+    let store = Arc::new(MemoryStore::new());
+    let (ids, things) = saved::<T>(&store, |world| ring::<T>(world, 5));
+    // Nothing is loaded: the world knows of no id.
+    let (mut other, mut entities) = (world::<T>(), stored::<T>(&store));
+    let new = ring::<T>(&mut other, 3);
+    let more = entities.save_entities(&mut other, &new).unwrap();
+    assert!(more.iter().all(|id| !ids.contains(id)), "{ids:?} and {more:?}");
+    // Nor does one whose changes are saved.
+    let (mut third, mut entities) = (world::<T>(), stored::<T>(&store));
+    entities.save_changed(&mut third).unwrap();
+    let new = ring::<T>(&mut third, 2);
+    let last = entities.save_entities(&mut third, &new).unwrap();
+    assert!(last.iter().all(|id| !ids.contains(id) && !more.contains(id)), "{last:?}");
+    let (mut into, mut entities) = (world::<T>(), stored::<T>(&store));
+    let loaded = entities.load_entities(&mut into, &ids).unwrap();
+    for (entity, thing) in loaded.iter().zip(&things) {
+        assert_eq!(by_id::<T>(&into, *entity), *thing);
+    }
 }
 
 fn a_missing_entity_is_an_error_and_the_world_untouched<T: Ecs>() {

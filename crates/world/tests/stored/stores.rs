@@ -79,7 +79,8 @@ impl EntityStore for Watched {
 
     fn save_batch(&self, records: &[(PersistId, &[u8])]) -> Result<(), StoreError> {
         self.write()?;
-        self.saved.lock().unwrap().extend(records.iter().map(|(id, _)| *id));
+        // What is under the id 0 is no entity.
+        self.saved.lock().unwrap().extend(records.iter().map(|(id, _)| *id).filter(|id| id.0 != 0));
         self.inner.save_batch(records)
     }
 
@@ -98,14 +99,15 @@ impl EntityStore for Watched {
             return Err(StoreError::NotTransactional { store: self.name.to_owned() });
         }
         self.write()?;
-        for (id, record) in batch.changes() {
+        for (id, record) in batch.changes().filter(|(id, _)| id.0 != 0) {
             let list = if record.is_some() { &self.saved } else { &self.deleted };
             list.lock().unwrap().push(id);
         }
         self.inner.apply(batch)
     }
 
+    /// Of entities: what is under the id 0 is none.
     fn len(&self) -> Result<u64, StoreError> {
-        self.inner.len()
+        Ok(self.inner.len()? - u64::from(self.inner.exists(PersistId(0))?))
     }
 }
