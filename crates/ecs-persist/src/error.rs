@@ -247,7 +247,7 @@ pub enum Error {
 
     /// Two columns of a file are of one registered component, under its name and one that it had before, or under two of those.
     #[error(
-        "components {first} and {second} of the file are one component by the aliases of {type_name}; take one of the aliases away"
+        "components {first} and {second} of the file are one component to {type_name}, by an alias or a definition before it; take the alias away, or bring them together with MigrationChain::component_into"
     )]
     SameComponent {
         /// One name in the file.

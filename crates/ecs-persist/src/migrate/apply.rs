@@ -34,32 +34,47 @@ impl MigrationChain {
     /// As [`MigrationChain::plan`] before any step; [`Error::MigrationFailed`] with what a step says, or with the rule that the document doesn't keep after it;
     /// [`Error::MigrationPanicked`].
     pub fn apply(&self, doc: &mut WorldDoc<'static>) -> Result<MigrationReport, Error> {
-        let plan = self.plan_of(doc)?;
+        if self.plan_of(doc)?.steps.is_empty() {
+            // Only what it says of itself may change.
+            let meta = WorldDoc { meta: doc.meta.clone(), ..WorldDoc::default() };
+            let (changed, report) = self.applied(meta)?;
+            doc.meta = changed.meta;
+            return Ok(report);
+        }
+        let (changed, report) = self.applied(doc.clone())?;
+        *doc = changed;
+        Ok(report)
+    }
+
+    /// As [`MigrationChain::apply`], of a document that isn't needed as it was: no copy is made.
+    ///
+    /// # Errors
+    /// As [`MigrationChain::apply`].
+    pub fn applied(&self, mut doc: WorldDoc<'static>) -> Result<(WorldDoc<'static>, MigrationReport), Error> {
+        let plan = self.plan_of(&doc)?;
         let (from_version, into_version) = (plan.from_version, plan.into_version);
         let mut steps = Vec::new();
         if !plan.steps.is_empty() {
-            let mut new = doc.clone();
             for world in self.world_path(from_version)? {
-                let moves = self.moves_to(&columns(&new), &world.components(), &world.name())?;
-                run(&mut new, &moves)?;
+                let moves = self.moves_to(&columns(&doc), &world.components(), &world.name())?;
+                run(&mut doc, &moves)?;
                 note(&mut steps, &moves);
                 guarded(&|| world.name(), || {
-                    world.migrate(&mut new)?;
-                    new.check()
+                    world.migrate(&mut doc)?;
+                    doc.check()
                 })?;
-                new.meta.world_version = Some(world.target_version());
+                doc.meta.world_version = Some(world.target_version());
                 steps.push(world_step(&**world));
             }
-            let moves = self.moves(&columns(&new))?;
-            run(&mut new, &moves)?;
+            let moves = self.moves(&columns(&doc))?;
+            run(&mut doc, &moves)?;
             note(&mut steps, &moves);
-            new.check()?;
-            *doc = new;
+            doc.check()?;
         }
         if self.newest().is_some() {
             doc.meta.world_version = Some(into_version);
         }
-        Ok(MigrationReport { from_version, into_version, steps })
+        Ok((doc, MigrationReport { from_version, into_version, steps }))
     }
 }
 

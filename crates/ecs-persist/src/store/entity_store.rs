@@ -8,7 +8,7 @@ use crate::{
 /// Where entities are kept one by one: bytes by [`PersistId`], whatever they mean.
 ///
 /// Four methods are enough: a name, and to save, load and delete one record. The rest have defaults, which a good store replaces. What a
-/// default can't promise it refuses. What is said here is what [`conformance::check`](crate::conformance) of the feature
+/// default can't promise it refuses. What is said here is what `conformance::check` of the feature
 /// `conformance` checks; the author of a store runs it.
 ///
 /// All methods may be called from several threads at once. What one has returned from, every call that begins later sees. Any id and
