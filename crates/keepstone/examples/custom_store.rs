@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let hero = stored.load_entity(&mut world, id)?;
     assert_eq!(world.get::<Health>(hero), Some(&Health(80)));
-    println!("{} entities are in the store {}", store.len()?, store.name());
+    println!("{} records are in the store {}", store.len()?, store.name());
     Ok(())
 }
 

@@ -107,7 +107,7 @@ pub trait WorldDeltas<M>: DeltaWorld<M> {
         let target = Target::of(options);
         let (delta, left, mark) = save::parts(found);
         let saved =
-            target.replace(path.as_ref(), |out| Ok((save::encode(&delta, out, &target)?, left)), time)?;
+            target.replace(path.as_ref(), |out| Ok((target.encode_delta(&delta, out)?, left)), time)?;
         *since = mark;
         Ok(saved)
     }
@@ -136,7 +136,7 @@ pub trait WorldDeltas<M>: DeltaWorld<M> {
     ) -> Result<SaveReport, Error> {
         let (found, time) = save::changes(self, since, options)?;
         let (delta, left, mark) = save::parts(found);
-        let encoded = save::encode(&delta, out, &Target::of(options))?;
+        let encoded = Target::of(options).encode_delta(&delta, out)?;
         *since = mark;
         Ok(report(encoded, left, time))
     }

@@ -74,9 +74,9 @@ pub use deltas::{AuditMark, LoadedChain, Marks, Missed, WorldDeltas};
 pub use error::Error;
 pub use files::{WorldFiles, save_worlds};
 pub use keepstone_ecs_persist::{
-    Dangling, EntityStore, Filter, IdConflict, LiveRows, Mark, MemoryStore, Migration, MigrationChain,
-    MigrationPlan, MigrationReport, PersistenceManager, RestoreReport, Unknown, Validation, WorldFormat,
-    WorldHash, WorldMeta,
+    Dangling, DeltaFormat, EntityStore, Filter, IdConflict, LiveRows, Mark, MemoryStore, Migration,
+    MigrationChain, MigrationPlan, MigrationReport, PersistenceManager, RestoreReport, Unknown, Validation,
+    WorldFormat, WorldHash, WorldMeta,
 };
 pub use keepstone_format::{Codec, Kind};
 pub use keepstone_storage::Durability;

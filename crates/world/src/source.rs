@@ -142,7 +142,7 @@ impl Source {
             }
             let mut bytes = Vec::new();
             keepstone_storage::read(&*self.files, path, self.bytes_max, &mut bytes)?;
-            Loaded::decode(&bytes, self.limits)
+            self.delta(&bytes)
         };
         read().map_err(|error| error.in_file(path))
     }
@@ -155,7 +155,17 @@ impl Source {
         if bytes.len() as u64 > self.bytes_max {
             return Err(Error::TooLong { allowed: self.bytes_max });
         }
-        Loaded::decode(&bytes, self.limits)
+        self.delta(&bytes)
+    }
+
+    /// Decodes a delta of the format that its first bytes are of; of the container if no other knows them.
+    fn delta(&self, bytes: &[u8]) -> Result<Loaded, Error> {
+        let start = bytes.get(..FIRST_BYTES_MAX).unwrap_or(bytes);
+        let others = self.formats.delta_formats().filter(|format| !format.is_columnar());
+        match others.into_iter().find(|format| format.detect(start)) {
+            Some(format) => Loaded::of_format(&**format, bytes, self.limits),
+            None => Loaded::decode(bytes, self.limits),
+        }
     }
 
     /// Reads a stream to its end.

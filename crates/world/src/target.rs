@@ -6,7 +6,7 @@ use std::{
 };
 
 use keepstone_ecs_persist::{
-    EncodeOptions, EncodeReport, WorldDoc, WorldFormat, WriteOptions, encode_worlds,
+    DeltaFormat, EncodeOptions, EncodeReport, WorldDelta, WorldDoc, WorldFormat, WriteOptions, encode_worlds,
 };
 use keepstone_format::{CrcWriter, Limits, Reader, crc32};
 use keepstone_storage::{Durability, Files, atomic};
@@ -21,6 +21,8 @@ const BUFFER_LEN: usize = 64 << 10;
 pub(crate) struct Target {
     /// None is the container.
     format: Option<Arc<dyn WorldFormat>>,
+    /// None is the container.
+    delta_format: Option<Arc<dyn DeltaFormat>>,
     write: WriteOptions,
     durability: Durability,
     read_back: bool,
@@ -45,6 +47,7 @@ impl Target {
             .store_id(options.store_id);
         Self {
             format: options.format.clone().filter(|format| !format.is_columnar()),
+            delta_format: options.delta_format.clone().filter(|format| !format.is_columnar()),
             write: WriteOptions::default().pretty(options.pretty).schema(options.schema).container(container),
             durability: options.durability,
             read_back: options.read_back,
@@ -123,6 +126,24 @@ impl Target {
             report.components += doc.columns.len() as u64;
             report.values += doc.value_count();
         }
+        (report.bytes_decoded, report.bytes_stored, report.bytes_total) = (bytes, bytes, bytes);
+        Ok(Encoded { report, time: start.elapsed(), crc: Some(out.crc()) })
+    }
+
+    /// Writes a delta to a stream.
+    pub(crate) fn encode_delta(&self, delta: &WorldDelta<'_>, out: &mut dyn Write) -> Result<Encoded, Error> {
+        let start = Instant::now();
+        let Some(format) = &self.delta_format else {
+            let (_, report) = delta.encode(out, &self.write.container)?;
+            return Ok(Encoded { report, time: start.elapsed(), crc: None });
+        };
+        let mut out = CrcWriter::new(out);
+        format.save(delta, &mut out, &self.write)?;
+        let bytes = out.byte_count();
+        let mut report = EncodeReport::default();
+        report.entities = delta.doc.entity_count().into();
+        report.components = delta.doc.columns.len() as u64;
+        report.values = delta.doc.value_count();
         (report.bytes_decoded, report.bytes_stored, report.bytes_total) = (bytes, bytes, bytes);
         Ok(Encoded { report, time: start.elapsed(), crc: Some(out.crc()) })
     }

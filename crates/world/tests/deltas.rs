@@ -3,6 +3,7 @@
 mod audit;
 mod crash;
 mod faults;
+mod formats;
 mod game;
 mod refused;
 

@@ -32,6 +32,12 @@ pub trait DeltaFormat: Send + Sync {
     /// # Errors
     /// When the bytes break a rule of the format or a limit, or are of a later version.
     fn load(&self, input: &mut dyn Read, options: &ReadOptions<'_>) -> Result<WorldDelta<'static>, Error>;
+
+    /// Whether it is [`ColumnarDelta`] itself, which tells a caller more of what it wrote.
+    #[doc(hidden)]
+    fn is_columnar(&self) -> bool {
+        false
+    }
 }
 
 /// Deltas in the native container, section 7 of FORMAT.md.
@@ -57,5 +63,9 @@ impl DeltaFormat for ColumnarDelta {
 
     fn load(&self, input: &mut dyn Read, options: &ReadOptions<'_>) -> Result<WorldDelta<'static>, Error> {
         WorldDelta::read(input, options)
+    }
+
+    fn is_columnar(&self) -> bool {
+        true
     }
 }

@@ -1,6 +1,8 @@
 use std::{path::Path, time::Instant};
 
-use keepstone_ecs_persist::{ApplyReport, Dangling, DeltaChain, DeltaWorld, LiveRows, StateId, WorldDelta};
+use keepstone_ecs_persist::{
+    ApplyReport, Dangling, DeltaChain, DeltaFormat, DeltaWorld, LiveRows, ReadOptions, StateId, WorldDelta,
+};
 use keepstone_format::{FileKind, Limits, Reader};
 
 use super::save::refuse_asked;
@@ -46,6 +48,18 @@ impl Loaded {
         }
         let delta = WorldDelta::decode(&reader)?.into_owned();
         Ok(Self { delta, bytes: bytes.len() as u64, values_max: limits.decoded_max })
+    }
+
+    pub(crate) fn of_format(
+        format: &dyn DeltaFormat,
+        mut bytes: &[u8],
+        limits: Option<Limits>,
+    ) -> Result<Self, Error> {
+        let len = bytes.len() as u64;
+        let limits = limits.unwrap_or_else(|| Limits::for_file_len(len));
+        let delta = format.load(&mut bytes, &ReadOptions::default().bytes_max(len).limits(limits))?;
+        delta.check()?;
+        Ok(Self { delta, bytes: len, values_max: limits.decoded_max })
     }
 }
 

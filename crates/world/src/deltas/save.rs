@@ -1,7 +1,4 @@
-use std::{
-    io::Write,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use keepstone_ecs_persist::{Dangling, DeltaWorld, EcsWorld, Mark, Since, WorldDelta, WorldDoc};
 
@@ -10,7 +7,6 @@ use crate::{
     error::Error,
     options::SaveOptions,
     report::SaveReport,
-    target::{Encoded, Target},
 };
 
 /// Captures and marks, and lets `write` have the base.
@@ -50,12 +46,6 @@ pub(super) fn changes<M, W: DeltaWorld<M>>(
 pub(super) fn parts<D>(found: Since<D>) -> (WorldDelta<'static>, Left, Mark<D>) {
     let Since { delta, mark, left_out, dangling, .. } = found;
     (delta, Left { values: left_out, entities: 0, dangling }, mark)
-}
-
-pub(super) fn encode(delta: &WorldDelta<'_>, out: &mut dyn Write, target: &Target) -> Result<Encoded, Error> {
-    let begin = Instant::now();
-    let (_, report) = delta.encode(out, target.container())?;
-    Ok(Encoded { report, time: begin.elapsed(), crc: None })
 }
 
 fn registry<'r, M, W: EcsWorld<M>>(options: &SaveOptions<'r, W::Registry>) -> Result<&'r W::Registry, Error> {

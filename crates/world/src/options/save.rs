@@ -4,7 +4,7 @@ use std::{
     sync::Arc,
 };
 
-use keepstone_ecs_persist::{Dangling, Filter, PersistenceManager, WorldFormat, WorldMeta};
+use keepstone_ecs_persist::{Dangling, DeltaFormat, Filter, PersistenceManager, WorldFormat, WorldMeta};
 use keepstone_format::Codec;
 use keepstone_storage::{Durability, Files};
 
@@ -25,6 +25,8 @@ pub struct SaveOptions<'r, R> {
     pub canonical: bool,
     /// The format of the file; the container unless given.
     pub format: Option<Arc<dyn WorldFormat>>,
+    /// The format of deltas; the container unless given.
+    pub delta_format: Option<Arc<dyn DeltaFormat>>,
     /// The codec of the columns, in the container.
     pub codec: Codec,
     /// Whether the bytes of plain columns are shuffled before the codec, in the container: see [`SaveOptions::shuffle`].
@@ -63,6 +65,7 @@ impl<R> Default for SaveOptions<'_, R> {
             dangling: Dangling::Null,
             canonical: false,
             format: None,
+            delta_format: None,
             codec: Codec::default(),
             shuffle: false,
             threads: NonZeroUsize::MIN,
@@ -140,6 +143,22 @@ impl<'r, R> SaveOptions<'r, R> {
     pub fn format_named(mut self, formats: &PersistenceManager, name: &str) -> Result<Self, Error> {
         let format = formats.get(name).map(Arc::clone);
         self.format = Some(format.ok_or_else(|| unknown_format(formats, name))?);
+        Ok(self)
+    }
+
+    /// Writes deltas in another format than the container: see [`WorldDeltas::save_delta_with`](crate::WorldDeltas::save_delta_with). A load finds it by its
+    /// first bytes if [`LoadOptions::formats`](crate::LoadOptions::formats) has it.
+    pub fn delta_format(mut self, format: impl DeltaFormat + 'static) -> Self {
+        self.delta_format = Some(Arc::new(format));
+        self
+    }
+
+    /// Writes deltas in the format with this name.
+    ///
+    /// # Errors
+    /// [`UnknownPlugin`](keepstone_ecs_persist::Error::UnknownPlugin) when there is none.
+    pub fn delta_format_named(mut self, formats: &PersistenceManager, name: &str) -> Result<Self, Error> {
+        self.delta_format = Some(Arc::clone(formats.delta_format(name)?));
         Ok(self)
     }
 
@@ -272,6 +291,7 @@ impl<R> fmt::Debug for SaveOptions<'_, R> {
             .field("dangling", &self.dangling)
             .field("canonical", &self.canonical)
             .field("format", &self.format.as_ref().map(|format| format.name()))
+            .field("delta_format", &self.delta_format.as_ref().map(|format| format.name()))
             .field("codec", &self.codec)
             .field("shuffle", &self.shuffle)
             .field("threads", &self.threads)
