@@ -29,6 +29,9 @@ use crate::{
 /// An entity is kept under its [`PersistId`], with references to others by theirs. One that is referred to and not loaded is *pending*: it
 /// is in the world without components but for its id, so that references to it are real, and gets its components when it is loaded.
 ///
+/// Under the id 0, which no entity has, each store keeps the highest ids that were given, so that a world which is new to it never gives one of them to
+/// another entity. It counts as a record of the store.
+///
 /// It belongs to one world; its methods are given that world each time, as a game holds both. The first of the stores is the default.
 #[doc(alias = "KeyValueEntityPlugin")]
 #[doc(alias = "EntityPersistencePlugin")]
