@@ -15,6 +15,12 @@ impl FileKind {
     pub const CHECKPOINT_EXPORT: Self = Self(4);
     /// What changed in a world since a base.
     pub const DELTA: Self = Self(5);
+    /// Which save root a directory is.
+    pub const SAVE_ROOT: Self = Self(6);
+    /// What changed about a save after it was written.
+    pub const NOTE: Self = Self(7);
+    /// A cache of what the files of a directory say.
+    pub const INDEX: Self = Self(8);
 
     /// Returns the registered name, if the kind has one.
     pub fn name(self) -> Option<&'static str> {
@@ -24,6 +30,9 @@ impl FileKind {
             Self::SNAPSHOT => "snapshot",
             Self::CHECKPOINT_EXPORT => "checkpoint export",
             Self::DELTA => "delta",
+            Self::SAVE_ROOT => "save root",
+            Self::NOTE => "note",
+            Self::INDEX => "index",
             _ => return None,
         })
     }
@@ -48,6 +57,8 @@ pub struct SectionId(pub u32);
 impl SectionId {
     /// A payload of the application, whole.
     pub const BYTES: Self = Self(0x0001);
+    /// A serde value, with its shape.
+    pub const VALUE: Self = Self(0x0002);
     /// The components of a world.
     pub const SCHEMA: Self = Self(0x0010);
     /// The tables of a world.
@@ -64,7 +75,9 @@ impl SectionId {
     pub const PERSIST_IDS: Self = Self(0x0016);
     /// Ids by which another system knows the entities of a world.
     pub const FOREIGN_IDS: Self = Self(0x0017);
-    /// A picture of a save (draft).
+    /// What an index of saves holds.
+    pub const INDEX: Self = Self(0x0020);
+    /// A picture of a save: a PNG file.
     pub const THUMBNAIL: Self = Self(0x8000_0020);
     /// The name, layout and width of an array.
     pub const ARRAY_HEAD: Self = Self(0x0030);
@@ -107,6 +120,8 @@ impl SectionId {
     pub fn name(self) -> Option<&'static str> {
         Some(match self {
             Self::BYTES => "BYTES",
+            Self::VALUE => "VALUE",
+            Self::INDEX => "INDEX",
             Self::SCHEMA => "SCHEMA",
             Self::TABLES => "TABLES",
             Self::VALUES => "VALUES",

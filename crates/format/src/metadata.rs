@@ -19,6 +19,44 @@ pub mod tag {
     pub const TICK: u16 = 0x0006;
     /// Position in a write-ahead log: its id, 16 bytes, and an LSN, u64 (head).
     pub const LOG_POSITION: u16 = 0x0007;
+    /// Id of a save, 16 bytes (head).
+    pub const SAVE_ID: u16 = 0x0020;
+    /// Sequence number of a save, u64 (head).
+    pub const SEQUENCE: u16 = 0x0021;
+    /// Slot of a save, u8 (head).
+    pub const SLOT: u16 = 0x0022;
+    /// Player whose save it is, UTF-8 (head).
+    pub const PLAYER: u16 = 0x0023;
+    /// Kind of a save, u8 (head).
+    pub const SAVE_KIND: u16 = 0x0024;
+    /// Time played, u64 nanoseconds (head).
+    pub const PLAY_TIME: u16 = 0x0025;
+    /// Where in the game, UTF-8 (head).
+    pub const PLACE: u16 = 0x0026;
+    /// Modifications of the game: names and versions (head).
+    pub const MODS: u16 = 0x0027;
+    /// The saves that a save follows, 8 bytes each (head).
+    pub const ANCESTORS: u16 = 0x0028;
+    /// Type of the payload, UTF-8 (head).
+    pub const PAYLOAD_TYPE: u16 = 0x0029;
+    /// Version of that type, u32 (head).
+    pub const PAYLOAD_VERSION: u16 = 0x002A;
+    /// Hash of the state, u64 (head).
+    pub const STATE_HASH: u16 = 0x002B;
+    /// Length of the payload before any codec, u64 (head).
+    pub const PAYLOAD_LEN: u16 = 0x002C;
+    /// Codec that was asked for, u8 (head).
+    pub const CODEC: u16 = 0x002D;
+    /// Length of the thumbnail, u32 (head).
+    pub const THUMBNAIL_LEN: u16 = 0x002E;
+    /// Revision of a save, u32 (head).
+    pub const REVISION: u16 = 0x002F;
+    /// Whether a save is locked, u8 (head of a note).
+    pub const LOCKED: u16 = 0x0030;
+    /// What a player says about a save, UTF-8 (head of a note).
+    pub const COMMENT: u16 = 0x0031;
+    /// When a save was deleted, i64 nanoseconds UTC since 1970 (head of a note).
+    pub const DELETED_AT: u16 = 0x0032;
     /// Entity count over all worlds, u64 (tail).
     pub const ENTITY_COUNT: u16 = 0x0081;
     /// Component value count over all worlds, u64 (tail).
@@ -186,6 +224,24 @@ impl Metadata {
         self.entries.is_empty()
     }
 
+    /// Encodes the entries as they stand in a head, for those who keep heads elsewhere, as an index does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for a value that doesn't fit its tag, [`Error::Limit`] for one that is too long.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        self.encode(HEAD)
+    }
+
+    /// Decodes entries that [`Self::to_bytes`] encoded.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Truncated`] or [`Error::Invalid`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        Self::decode(bytes, HEAD, 0)
+    }
+
     pub(crate) fn encode(&self, what: &'static str) -> Result<Vec<u8>, Error> {
         let mut out = Vec::new();
         for ((tag, key), value) in &self.entries {
@@ -240,14 +296,44 @@ impl Metadata {
 /// Returns the rule that an entry breaks, if there is one.
 fn broken_rule(tag: u16, value: &[u8]) -> Option<&'static str> {
     let fits = match tag {
-        tag::NAME | tag::APPLICATION | tag::APPLICATION_VERSION => std::str::from_utf8(value).is_ok(),
-        tag::CREATED_AT | tag::TICK | tag::ENTITY_COUNT | tag::VALUE_COUNT => value.len() == 8,
-        tag::WORLD_VERSION => value.len() == 4,
+        tag::NAME | tag::APPLICATION | tag::APPLICATION_VERSION | tag::PLACE | tag::COMMENT => {
+            std::str::from_utf8(value).is_ok()
+        }
+        tag::PLAYER => matches!(value.len(), 1..=128) && std::str::from_utf8(value).is_ok(),
+        tag::PAYLOAD_TYPE => matches!(value.len(), 1..=255) && std::str::from_utf8(value).is_ok(),
+        tag::CREATED_AT
+        | tag::TICK
+        | tag::ENTITY_COUNT
+        | tag::VALUE_COUNT
+        | tag::SEQUENCE
+        | tag::PLAY_TIME
+        | tag::STATE_HASH
+        | tag::PAYLOAD_LEN
+        | tag::DELETED_AT => value.len() == 8,
+        tag::WORLD_VERSION | tag::PAYLOAD_VERSION | tag::THUMBNAIL_LEN => value.len() == 4,
+        tag::REVISION => matches!(value, [_, _, 0, 0]),
         tag::SCHEMA_HASH => value.len() == 16,
+        tag::SAVE_ID => value.len() == 16 && value != [0; 16],
+        tag::SLOT | tag::CODEC => value.len() == 1,
+        tag::SAVE_KIND => matches!(value, [1..=5]),
+        tag::LOCKED => value == [1],
+        tag::MODS => are_mods(value),
+        tag::ANCESTORS => value.len().is_multiple_of(8) && value.len() <= 32 * 8,
         tag::LOG_POSITION => value.len() == 24,
         _ => true,
     };
     if fits { None } else { Some("an entry's value doesn't fit its tag") }
+}
+
+/// Whether a value is pairs of names, each behind its length.
+fn are_mods(value: &[u8]) -> bool {
+    let mut input = Input::at(HEAD, value, 0);
+    while !input.is_empty() {
+        if input.name().and_then(|_| input.name()).is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 #[cfg(test)]
