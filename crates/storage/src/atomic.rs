@@ -25,12 +25,22 @@ pub(crate) fn enter(files: &dyn Files, path: &Path) -> Result<(), Error> {
     parents::enter(files, &dir_of(path))
 }
 
-/// Renames a file that is on the disk already within its directory and makes the new name durable.
+/// Gives a file another name in its directory; a file of that name is replaced.
 ///
-/// A crash half-way leaves the file under one of the two names.
-pub(crate) fn move_synced(files: &dyn Files, from: &Path, to: &Path) -> Result<(), Error> {
+/// When it returns `Ok` the new name is on the disk; what is in the file is not looked at. A crash half-way leaves
+/// the file under one of the two names.
+///
+/// # Errors
+/// [`Error::Io`]; if only the directory could not be synced, the new name is there, and a power cut may bring the old
+/// one back.
+pub fn rename(files: &dyn Files, from: &Path, to: &Path) -> Result<(), Error> {
     files.rename(from, to)?;
     files.sync_dir(&dir_of(to))
+}
+
+/// Renames a file within its directory and leaves it to a later sync of the directory to make the name durable.
+pub(crate) fn move_unsynced(files: &dyn Files, from: &Path, to: &Path) -> Result<(), Error> {
+    files.rename(from, to)
 }
 
 /// How much is written before the disk is set to work: less is not worth a call, and more lets it wait.

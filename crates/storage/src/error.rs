@@ -234,6 +234,19 @@ pub enum Error {
         /// Why, and what to do.
         what: String,
     },
+    /// There is not enough room on the disk, or in the quota, for what is being saved.
+    #[error(
+        "{}: the disk or the quota is full; this save takes at least {needs} bytes in all; free as many and save again",
+        path.display()
+    )]
+    Full {
+        /// The file that was being written; it is removed.
+        path: PathBuf,
+        /// Bytes that the file takes in all, as far as known.
+        needs: u64,
+        /// What was refused.
+        source: Box<Error>,
+    },
     /// An earlier write of this file failed, so it is not published.
     #[error(
         "{}: an earlier write failed, the previous file is unchanged; write it again from the start",
@@ -255,7 +268,9 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Io { source, .. } => kind_of(source.kind()),
-            Self::NotDurable { source, .. } | Self::NotAppended { source, .. } => source.kind(),
+            Self::NotDurable { source, .. }
+            | Self::NotAppended { source, .. }
+            | Self::Full { source, .. } => source.kind(),
             Self::Limit { .. } | Self::RecordTooLong { .. } => Kind::Limit,
             Self::Container { source, .. } => source.kind(),
             Self::NoFileName { .. }
@@ -280,7 +295,9 @@ impl Error {
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match self {
             Self::Io { source, .. } => Some(source.kind()),
-            Self::NotDurable { source, .. } | Self::NotAppended { source, .. } => source.io_kind(),
+            Self::NotDurable { source, .. }
+            | Self::NotAppended { source, .. }
+            | Self::Full { source, .. } => source.io_kind(),
             _ => None,
         }
     }

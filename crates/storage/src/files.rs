@@ -192,6 +192,15 @@ pub struct Metadata {
     pub mode: Option<u32>,
     /// Which file it is, whatever its names, where the system tells.
     pub id: Option<FileId>,
+    /// How many names it has, where the system tells. A backup may be a second name of the same bytes.
+    pub links: Option<u64>,
+}
+
+impl Metadata {
+    /// Whether bytes that are written over may be somebody else's too.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.links.is_some_and(|links| links > 1)
+    }
 }
 
 /// Identity of a file while it exists.

@@ -65,10 +65,8 @@
 //! an opening for writing is refused while the newest generation is being read.
 
 mod draft;
-mod ends;
 mod load;
 mod options;
-mod page;
 mod read;
 mod scan;
 mod stock;
@@ -87,10 +85,10 @@ pub use read::{Content, Found, Generation, Listed, list, open, open_newest};
 use crate::{
     Error, File, Files, Lock, Op,
     atomic::found,
+    committed::{Commit, GENERATION_MAX, PAGE_LEN, Page, is_unsupported, is_version, refusal},
     planted::{self, Plant},
 };
-use page::{Commit, GENERATION_MAX, PAGE_LEN, Page};
-use scan::{Entry, is_version, path_of, read_header, refusal, scan};
+use scan::{Entry, path_of, read_header, scan};
 use stock::{Slot, Stock};
 
 /// A directory of generations that is open for writing, by this one handle.
@@ -318,21 +316,21 @@ fn stock_of(files: &dyn Files, entries: Vec<Entry>, opened: &mut Opened) -> Resu
     Ok(stock)
 }
 
-/// The file with its lock; none where that can't be had, or there is no file.
+/// The file with its lock; none where that can't be had, its bytes are somebody else's too, or there is no file.
 fn lock(file: Option<Box<dyn File>>) -> Result<Option<Box<dyn File>>, Error> {
     let Some(file) = file else { return Ok(None) };
     if planted::is(Plant::UnaskedLock) {
         return Ok(Some(file));
+    }
+    // A backup of links has the same bytes under another name.
+    if file.metadata()?.is_shared() {
+        return Ok(None);
     }
     match file.try_lock() {
         Ok(locked) => Ok(locked.then_some(file)),
         Err(err) if is_unsupported(&err) => Ok(None),
         Err(err) => Err(err),
     }
-}
-
-fn is_unsupported(err: &Error) -> bool {
-    err.io_kind() == Some(io::ErrorKind::Unsupported)
 }
 
 /// Why there is no number left, for a generation or a file: somebody else's doing.

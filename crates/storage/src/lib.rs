@@ -3,6 +3,7 @@
 
 mod aligned;
 pub mod atomic;
+mod committed;
 mod durability;
 mod error;
 mod files;
@@ -18,6 +19,7 @@ pub mod planted;
 pub(crate) mod planted;
 mod read;
 pub mod snapshot;
+pub mod spare;
 mod sync;
 pub mod wal;
 

@@ -60,7 +60,9 @@ impl Files for MemFiles {
         let tree = held(&self.tree);
         match tree.find(&Self::resolve(path)) {
             Ok(Some(Node::File(inode))) => Ok(inode.metadata()),
-            Ok(Some(Node::Dir)) => Ok(Metadata { len: 0, is_file: false, mode: Some(0o755), id: None }),
+            Ok(Some(Node::Dir)) => {
+                Ok(Metadata { len: 0, is_file: false, mode: Some(0o755), id: None, links: None })
+            }
             Ok(None) => Err(Error::io(Op::Metadata, path, ErrorKind::NotFound.into())),
             Err(e) => Err(Error::io(Op::Metadata, path, e)),
         }
@@ -201,7 +203,13 @@ impl Inode {
 
     fn metadata(&self) -> Metadata {
         let state = held(&self.state);
-        Metadata { len: state.bytes.len() as u64, is_file: true, mode: Some(state.mode), id: Some(self.id) }
+        Metadata {
+            len: state.bytes.len() as u64,
+            is_file: true,
+            mode: Some(state.mode),
+            id: Some(self.id),
+            links: Some(1),
+        }
     }
 }
 

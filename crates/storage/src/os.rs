@@ -160,6 +160,7 @@ fn describe(found: &fs::Metadata) -> Metadata {
         is_file: found.is_file(),
         mode: Some(found.mode() & 0o777),
         id: Some(FileId { device: found.dev(), inode: found.ino() }),
+        links: Some(found.nlink()),
     }
 }
 
@@ -213,7 +214,7 @@ fn patiently(call: impl Fn() -> io::Result<()>) -> io::Result<()> {
 
 #[cfg(windows)]
 fn describe(found: &fs::Metadata) -> Metadata {
-    Metadata { len: found.len(), is_file: found.is_file(), mode: None, id: None }
+    Metadata { len: found.len(), is_file: found.is_file(), mode: None, id: None, links: None }
 }
 
 #[cfg(windows)]

@@ -44,6 +44,18 @@ pub enum Plant {
     UnaskedLock,
     /// A container is taken for the one that the commit page tells of.
     UncomparedContainer,
+    /// A file takes its next save before the page of the one before it is zero on the disk.
+    UnsyncedSparePage,
+    /// A file takes its next save before its name as a spare is on the disk.
+    UnsyncedSpareName,
+    /// The page of a file is zeroed while its name as a save may still be the one on the disk.
+    ZeroedUnderName,
+    /// The number of a spare that has got the name of a save goes to the next spare at once.
+    ReusedSpareNumber,
+    /// A new spare takes a save whose name is not made durable.
+    UnsyncedNewSpare,
+    /// A save that a killed writer left in a spare is given its name as it is, not copied and synced.
+    AdoptInPlace,
 }
 
 #[cfg(feature = "planted")]

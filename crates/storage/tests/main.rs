@@ -8,6 +8,7 @@ mod crash;
 mod faults;
 mod generation;
 mod snapshot;
+mod spare;
 mod support;
 mod temporaries;
 mod vector_index;

@@ -122,6 +122,6 @@ impl Disk {
     pub(crate) fn metadata(&self, inode: u64) -> IoResult<Metadata> {
         let Inode { content, mode, .. } = self.inode(inode)?;
         let id = Some(FileId { device: 0, inode });
-        Ok(Metadata { len: content.len() as u64, is_file: true, mode: Some(*mode), id })
+        Ok(Metadata { len: content.len() as u64, is_file: true, mode: Some(*mode), id, links: Some(1) })
     }
 }

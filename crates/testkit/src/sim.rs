@@ -122,7 +122,9 @@ impl Files for SimFiles {
     fn metadata(&self, path: &Path) -> Result<Metadata, Error> {
         self.on(Op::Metadata, path, |disk, at| match disk.find(&at)? {
             Some(Node::File(inode)) => disk.metadata(inode),
-            Some(Node::Dir) => Ok(Metadata { len: 0, is_file: false, mode: Some(0o755), id: None }),
+            Some(Node::Dir) => {
+                Ok(Metadata { len: 0, is_file: false, mode: Some(0o755), id: None, links: None })
+            }
             None => Err(ErrorKind::NotFound.into()),
         })
     }

@@ -2,25 +2,15 @@ use std::{io, path::PathBuf};
 
 use keepstone_format::{Error as FormatError, Writer, WriterOptions, Written};
 
-use super::{
-    Generations,
-    ends::Ends,
-    page::{CONTAINER_AT, Commit, PAGE_LEN},
-    stock::Slot,
-};
+use super::{Generations, stock::Slot};
 use crate::{
     Error, File,
+    committed::{Body, CONTAINER_AT, Commit, into_io},
     planted::{self, Plant},
 };
 
-/// How many bytes of small writes come together before they are given to the system.
-pub(super) const BUFFER_LEN: usize = 256 << 10;
-/// How much is written before the disk is set to work: less is not worth a call, and more lets it wait.
-const PIECE_LEN: usize = 1 << 20;
 /// Files grow by multiples of this.
 const GROWTH_LEN: u64 = 64 << 10;
-
-static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// A generation that is being written, not visible before [`commit`](Self::commit).
 ///
@@ -30,18 +20,12 @@ static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 #[derive(Debug)]
 pub struct Draft<'a> {
     owner: &'a mut Generations,
-    file: Box<dyn File>,
+    body: Body,
     /// The file as it was, without its generation once that is being written over.
     slot: Slot,
     generation: u64,
     /// Whether the file holds, or held, an earlier generation.
     recycled: bool,
-    ends: Ends,
-    /// Up to where the file has been written.
-    at: u64,
-    /// Up to where the system was asked to begin writing to the disk.
-    begun: u64,
-    failed: bool,
     /// Whether the file is not to be written to again.
     given_up: bool,
 }
@@ -62,14 +46,9 @@ pub struct Committed {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(owner: &'a mut Generations, file: Box<dyn File>, slot: Slot, recycled: bool) -> Self {
-        owner.buffer.clear();
-        owner.buffer.reserve_exact(BUFFER_LEN);
-        // Goes out before the first byte of the container: the old one is not to be found from there on.
-        owner.buffer.resize(PAGE_LEN, 0);
         let generation = owner.next - 1;
-        let ends = Ends::new();
-        let (at, begun, failed, given_up) = (0, 0, false, false);
-        Self { owner, file, slot, generation, recycled, ends, at, begun, failed, given_up }
+        let body = Body::new(file, std::mem::take(&mut owner.buffer));
+        Self { owner, body, slot, generation, recycled, given_up: false }
     }
 
     /// The number of this generation: the epoch of its container.
@@ -81,12 +60,9 @@ impl<'a> Draft<'a> {
     ///
     /// # Errors
     /// [`Misuse`](FormatError::Misuse) if something has been written already, else those of [`Writer::new`].
-    pub fn container(&mut self, mut options: WriterOptions) -> Result<Writer<&mut Self>, FormatError> {
-        if self.ends.len > 0 {
-            return Err(FormatError::Misuse { what: "a draft takes one container; begin another draft" });
-        }
-        options.epoch = self.generation;
-        Writer::new(self, options)
+    pub fn container(&mut self, options: WriterOptions) -> Result<Writer<&mut Self>, FormatError> {
+        let (len, generation) = (self.body.len(), self.generation);
+        Body::container(self, len, generation, options)
     }
 
     /// Makes the generation durable and visible.
@@ -100,24 +76,16 @@ impl<'a> Draft<'a> {
     /// the newest for this handle; if the last sync failed, an opening after a crash may find this one
     /// instead, whole. The next draft gets another number, and another file where anything but `Misuse` failed.
     pub fn commit(mut self, written: Written) -> Result<Committed, Error> {
-        let path = self.file.path().to_owned();
-        if self.failed {
-            return Err(Error::Poisoned { path });
-        }
-        if !self.ends.are_of(self.generation, &written) {
-            let what = "the draft doesn't hold the container that is committed, in one piece and with the generation as its epoch; write it anew";
-            return Err(Error::Container { path, source: FormatError::Misuse { what } });
-        }
-        let done = self.write_rest();
-        self.failed = done.is_err();
-        done?;
+        let path = self.body.file().path().to_owned();
+        self.body.check(self.generation, &written)?;
+        self.write_rest()?;
         // What fails from here on leaves a file of which is not known what is on the disk.
         self.given_up = true;
         self.sync_body()?;
         let (container_len, container_crc) = (written.bytes, written.container_crc);
         let page = Commit { generation: self.generation, container_len, container_crc }.encode();
-        self.file.write_all_at(&page, 0)?;
-        self.file.sync_data()?;
+        self.body.file().write_all_at(&page, 0)?;
+        self.body.file().sync_data()?;
         self.given_up = false;
         self.slot.generation = Some(self.generation);
         let (generation, recycled) = (self.generation, self.recycled);
@@ -127,7 +95,7 @@ impl<'a> Draft<'a> {
     /// Makes the container durable, and the name of a new file: the page may stand in front of nothing less.
     fn sync_body(&mut self) -> Result<(), Error> {
         if !planted::is(Plant::OneSyncGeneration) {
-            self.file.sync_data()?;
+            self.body.file().sync_data()?;
         }
         if !self.slot.named {
             self.owner.options.files.sync_dir(&self.owner.dir)?;
@@ -138,81 +106,23 @@ impl<'a> Draft<'a> {
 
     /// Writes what is gathered, and the zeros behind the container.
     fn write_rest(&mut self) -> Result<(), Error> {
-        let end = CONTAINER_AT + self.ends.len;
+        let end = CONTAINER_AT + self.body.len();
         let target = if end > self.slot.len {
-            end.saturating_add(self.ends.len / 8).next_multiple_of(GROWTH_LEN)
+            end.saturating_add(self.body.len() / 8).next_multiple_of(GROWTH_LEN)
         } else {
             // A last page that is whole needs not be read first.
             end.next_multiple_of(CONTAINER_AT).min(self.slot.len)
         };
-        let mut missing = target - end;
-        while missing > 0 {
-            let room = BUFFER_LEN - self.owner.buffer.len();
-            let count = usize::try_from(missing).unwrap_or(room).min(room);
-            let zeros = ZEROS.get(..count).unwrap_or(&ZEROS);
-            self.owner.buffer.extend_from_slice(zeros);
-            missing -= zeros.len() as u64;
-            if self.owner.buffer.len() == BUFFER_LEN {
-                self.flush_buffer()?;
-            }
-        }
-        self.flush_buffer()?;
+        self.body.write_rest(target)?;
         self.slot.len = self.slot.len.max(target);
         Ok(())
     }
-
-    /// Gathers small writes; of a large one passes the whole pages on.
-    fn put(&mut self, data: &[u8]) -> Result<(), Error> {
-        let buffered = self.owner.buffer.len();
-        if data.len() <= BUFFER_LEN - buffered {
-            self.owner.buffer.extend_from_slice(data);
-            return Ok(());
-        }
-        // Written up to the end of a page, so that none is written in two parts.
-        let lead = (BUFFER_LEN - buffered) % PAGE_LEN;
-        let (lead, rest) = data.split_at_checked(lead).unwrap_or((data, &[]));
-        self.owner.buffer.extend_from_slice(lead);
-        self.flush_buffer()?;
-        let tail = if rest.len() < BUFFER_LEN { rest.len() } else { rest.len() % PAGE_LEN };
-        let (pages, tail) = rest.split_at_checked(rest.len() - tail).unwrap_or((rest, &[]));
-        for piece in pages.chunks(PIECE_LEN) {
-            write_on(&*self.file, piece, &mut self.at, &mut self.begun)?;
-        }
-        self.owner.buffer.extend_from_slice(tail);
-        Ok(())
-    }
-
-    fn flush_buffer(&mut self) -> Result<(), Error> {
-        if self.owner.buffer.is_empty() {
-            return Ok(());
-        }
-        self.slot.generation = None;
-        write_on(&*self.file, &self.owner.buffer, &mut self.at, &mut self.begun)?;
-        self.owner.buffer.clear();
-        Ok(())
-    }
-}
-
-/// Writes at `at`, and sets the disk to work once enough has come together.
-fn write_on(file: &dyn File, data: &[u8], at: &mut u64, begun: &mut u64) -> Result<(), Error> {
-    file.write_all_at(data, *at)?;
-    *at += data.len() as u64;
-    let due = *at - *begun;
-    if due >= PIECE_LEN as u64 {
-        file.write_back(*begun, due);
-        *begun = *at;
-    }
-    Ok(())
 }
 
 /// Takes all bytes of each write, or fails for good. The error inside the [`io::Error`] is [`Error`].
 impl io::Write for Draft<'_> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let path = || self.file.path().to_owned();
-        let done = if self.failed { Err(Error::Poisoned { path: path() }) } else { self.put(data) };
-        self.failed = done.is_err();
-        done.map_err(|err| io::Error::new(err.io_kind().unwrap_or(io::ErrorKind::Other), err))?;
-        self.ends.pass(data);
+        self.body.write(data).map_err(into_io)?;
         Ok(data.len())
     }
 
@@ -224,10 +134,15 @@ impl io::Write for Draft<'_> {
 impl Drop for Draft<'_> {
     fn drop(&mut self) {
         let committed = self.slot.generation == Some(self.generation);
+        let failed = self.body.failed();
         if planted::is(Plant::ReusedNumber) && !committed {
             self.owner.next = self.generation;
         }
-        if (self.given_up || self.failed) && !planted::is(Plant::ReusedFile) {
+        if self.body.touched() && !committed {
+            self.slot.generation = None;
+        }
+        self.owner.buffer = self.body.take_buffer();
+        if (self.given_up || failed) && !planted::is(Plant::ReusedFile) {
             self.owner.give_up(self.slot.number);
         } else {
             self.owner.stock.put(self.slot);

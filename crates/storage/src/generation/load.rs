@@ -4,9 +4,9 @@ use keepstone_format::{Kind, Limits, Reader};
 
 use super::{
     read::{Content, Generation, Search},
-    scan::{TRIES_MAX, is_version},
+    scan::TRIES_MAX,
 };
-use crate::{Error, Files};
+use crate::{Error, Files, committed::is_version};
 
 /// How much of a container is looked at before it is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

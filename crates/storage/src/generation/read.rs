@@ -2,22 +2,17 @@
 
 use std::{
     cmp::Reverse,
-    io,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use keepstone_format::{Error as FormatError, Limits, ReadAt, Reader};
+use keepstone_format::{Limits, Reader};
 
-use super::{
-    is_unsupported,
-    page::{CONTAINER_AT, Commit, Page},
-    scan::{Entry, TRIES_MAX, look, read_page, refusal},
-};
+use super::scan::{Entry, TRIES_MAX, look};
+pub use crate::committed::Content;
 use crate::{
-    Error, File, Files,
+    Error, Files,
     atomic::{found, is_named},
-    planted::{self, Plant},
+    committed::{Commit, Page, is_unsupported, read_page, refusal},
 };
 
 /// A generation as its commit page tells of it.
@@ -159,8 +154,7 @@ fn hold(files: &dyn Files, wanted: &Found) -> Result<Option<Content>, Error> {
     if commit.generation != wanted.generation || !is_named(files, &*file, &wanted.path)? {
         return Ok(None);
     }
-    let there = file.metadata()?.len.saturating_sub(CONTAINER_AT);
-    Ok(Some(Content { file: file.into(), commit, len: there.min(commit.container_len) }))
+    Content::new(file, commit).map(Some)
 }
 
 impl Entry {
@@ -194,17 +188,17 @@ impl Generation {
 
     /// Length of its container, as the commit page says.
     pub fn bytes(&self) -> u64 {
-        self.content.commit.container_len
+        self.content.commit().container_len
     }
 
     /// The CRC-64 of its container, as the commit page says.
     pub fn container_crc(&self) -> u64 {
-        self.content.commit.container_crc
+        self.content.commit().container_crc
     }
 
     /// The file it stands in.
     pub fn path(&self) -> &Path {
-        self.content.file.path()
+        self.content.path()
     }
 
     /// Commit pages in the directory that are damaged: one of them may have been that of a later generation.
@@ -219,92 +213,15 @@ impl Generation {
     /// Opens the container, and sees that it is the one that was committed.
     ///
     /// # Errors
-    /// [`Error::Container`] with that of [`Reader::open`], or with [`Invalid`](FormatError::Invalid) or [`Truncated`](FormatError::Truncated) if
+    /// [`Error::Container`] with that of [`Reader::open`], or with [`Invalid`](keepstone_format::Error::Invalid) or [`Truncated`](keepstone_format::Error::Truncated) if
     /// the container is another than the commit page says; [`Error::Superseded`] if the file is being written over, which can be
     /// only without locks.
     pub fn reader(self, limits: Limits) -> Result<Reader<Content>, Error> {
-        let Self { content, .. } = self;
-        let (file, commit) = (Arc::clone(&content.file), content.commit);
-        let read = content.check_len().and_then(|()| Reader::open(content, limits));
-        let read = read.and_then(|reader| commit.check(&reader).map(|()| reader));
-        read.or_else(|source| {
-            still(&*file, &commit)?;
-            let path = file.path().to_owned();
-            Err(Error::Container { path, source })
-        })
+        self.content.into_reader(limits)
     }
 
     /// The container as it is, compared with nothing: for salvage. To read it use [`reader`](Self::reader).
     pub fn into_content(self) -> Content {
         self.content
-    }
-}
-
-/// The container of a generation that is held for reading.
-#[derive(Debug)]
-pub struct Content {
-    file: Arc<dyn File>,
-    commit: Commit,
-    /// Bytes of the container that are there.
-    len: u64,
-}
-
-impl Content {
-    /// The number of the generation.
-    pub fn generation(&self) -> u64 {
-        self.commit.generation
-    }
-
-    /// Sees that the file still holds this generation. Where there are no locks, what was read is good only if
-    /// this is asked afterwards.
-    ///
-    /// # Errors
-    /// [`Error::Superseded`] if it does not, [`Error::Io`].
-    pub fn still(&self) -> Result<(), Error> {
-        still(&*self.file, &self.commit)
-    }
-
-    fn check_len(&self) -> Result<(), FormatError> {
-        let (needs, available) = (self.commit.container_len, self.len);
-        if available < needs {
-            return Err(FormatError::Truncated { what: "container", needs, available });
-        }
-        Ok(())
-    }
-}
-
-impl Commit {
-    /// Sees that a container is the one that was committed.
-    fn check<R: ReadAt>(&self, reader: &Reader<R>) -> Result<(), FormatError> {
-        let agrees = reader.header().epoch == self.generation && reader.container_crc() == self.container_crc;
-        if agrees || planted::is(Plant::UncomparedContainer) {
-            return Ok(());
-        }
-        let rule = "it is not the one that its commit page tells of; load an earlier generation";
-        Err(FormatError::Invalid { what: "container", rule, offset: 0 })
-    }
-}
-
-/// Sees that a file holds what was committed in it.
-fn still(file: &dyn File, commit: &Commit) -> Result<(), Error> {
-    if read_page(file)? == Page::Committed(*commit) {
-        return Ok(());
-    }
-    Err(Error::Superseded { path: file.path().to_owned() })
-}
-
-impl ReadAt for Content {
-    fn len(&self) -> u64 {
-        self.len
-    }
-
-    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        let ended = || io::Error::from(io::ErrorKind::UnexpectedEof);
-        let end = offset.checked_add(buf.len() as u64).filter(|&end| end <= self.len).ok_or_else(ended)?;
-        let from = end - buf.len() as u64 + CONTAINER_AT;
-        let count = self.file.read_full_at(buf, from);
-        let count =
-            count.map_err(|err| io::Error::new(err.io_kind().unwrap_or(io::ErrorKind::Other), err))?;
-        if count < buf.len() { Err(ended()) } else { Ok(()) }
     }
 }

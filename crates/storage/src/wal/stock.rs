@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Error, Files,
-    atomic::{found, move_synced},
+    atomic::{found, rename},
 };
 
 /// No more given-up segments than this are kept for use again.
@@ -72,7 +72,7 @@ impl Wanted {
         let path = path_of(dir, self.epoch);
         let segment = |file| Arc::new(Segment::new(file, &self.log_id, self.epoch, self.len));
         if let Some(spare) = self.spare {
-            move_synced(files, &path_of(dir, spare), &path)?;
+            rename(files, &path_of(dir, spare), &path)?;
             return files.open_rw(&path).map(segment);
         }
         let file = files.create_new(&path)?;
@@ -125,7 +125,7 @@ pub(super) fn give_up(log: &Shared, epoch: u64, len: u64) -> Result<(), Error> {
 pub(super) fn archive(files: &dyn Files, path: &Path) -> Result<(), Error> {
     let mut name = path.to_owned().into_os_string();
     name.push(".archived");
-    found(move_synced(files, path, Path::new(&name))).map(drop)
+    found(rename(files, path, Path::new(&name))).map(drop)
 }
 
 /// Whether a spare of this length would be used.

@@ -415,3 +415,25 @@ fn options_and_numbers_that_leave_nothing_are_refused() {
         "{err}"
     );
 }
+
+#[test]
+fn a_generation_with_a_second_name_is_not_written_over() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = temporary.path().join("saves");
+    let mut generations = Generations::open(&dir, GenerationOptions::default().keep(1)).unwrap();
+    let first = commit(&mut generations, &state(1, 50)).unwrap();
+    // What `cp -al` makes.
+    let backup = temporary.path().join("backup");
+    #[expect(clippy::disallowed_methods, reason = "a backup of links is made by another program")]
+    std::fs::hard_link(&first.path, &backup).unwrap();
+    let content = || {
+        let mut bytes = Vec::new();
+        keepstone_storage::read(&OsFiles, &backup, 1 << 20, &mut bytes).unwrap();
+        bytes
+    };
+    let before = content();
+    for tag in 2..6 {
+        commit(&mut generations, &state(tag, 50)).unwrap();
+    }
+    assert!(content() == before, "the backup has changed");
+}

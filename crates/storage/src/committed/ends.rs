@@ -6,18 +6,18 @@ const TAIL_AT: usize = 24;
 
 /// The first and last bytes of what passes: what a container says of itself.
 #[derive(Debug, Clone)]
-pub(super) struct Ends {
+pub(crate) struct Ends {
     first: [u8; LEN],
     last: [u8; LEN],
-    pub(super) len: u64,
+    pub(crate) len: u64,
 }
 
 impl Ends {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { first: [0; LEN], last: [0; LEN], len: 0 }
     }
 
-    pub(super) fn pass(&mut self, data: &[u8]) {
+    pub(crate) fn pass(&mut self, data: &[u8]) {
         let before = usize::try_from(self.len).unwrap_or(LEN).min(LEN);
         for (to, from) in self.first.iter_mut().skip(before).zip(data) {
             *to = *from;
@@ -31,7 +31,7 @@ impl Ends {
     }
 
     /// Whether what has passed begins and ends as the container of `epoch` that `written` tells of.
-    pub(super) fn are_of(&self, epoch: u64, written: &Written) -> bool {
+    pub(crate) fn are_of(&self, epoch: u64, written: &Written) -> bool {
         let says = [written.bytes, epoch, written.container_crc].map(u64::to_le_bytes);
         self.len == written.bytes
             && Header::read(&self.first).is_ok_and(|header| header.epoch == epoch)

@@ -3,17 +3,17 @@
 use crate::planted::{self, Plant};
 
 /// Length of a commit page: the container starts behind it.
-pub(super) const PAGE_LEN: usize = 4096;
+pub(crate) const PAGE_LEN: usize = 4096;
 /// The same as an offset.
-pub(super) const CONTAINER_AT: u64 = PAGE_LEN as u64;
+pub(crate) const CONTAINER_AT: u64 = PAGE_LEN as u64;
 /// The shortest container there can be.
-pub(super) const CONTAINER_LEN_MIN: u64 = 144;
+pub(crate) const CONTAINER_LEN_MIN: u64 = 144;
 /// The longest that a page may speak of, so that offsets behind it need no check.
-pub(super) const CONTAINER_LEN_MAX: u64 = 1 << 62;
+pub(crate) const CONTAINER_LEN_MAX: u64 = 1 << 62;
 /// The highest generation, so that counting on needs no check.
-pub(super) const GENERATION_MAX: u64 = 1 << 63;
+pub(crate) const GENERATION_MAX: u64 = 1 << 63;
 /// The major version that is written, and the only one that is read.
-pub(super) const MAJOR: u16 = 1;
+pub(crate) const MAJOR: u16 = 1;
 
 const MAGIC: [u8; 4] = *b"KGEN";
 
@@ -30,15 +30,15 @@ const _: () = assert!(END == 40 && END <= 512);
 
 /// What a commit page says of the container behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Commit {
-    pub(super) generation: u64,
-    pub(super) container_len: u64,
-    pub(super) container_crc: u64,
+pub(crate) struct Commit {
+    pub(crate) generation: u64,
+    pub(crate) container_len: u64,
+    pub(crate) container_crc: u64,
 }
 
 /// What the first bytes of a file say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Page {
+pub(crate) enum Page {
     /// Nothing is committed in the file.
     None,
     Committed(Commit),
@@ -48,7 +48,7 @@ pub(super) enum Page {
 }
 
 impl Commit {
-    pub(super) fn encode(&self) -> [u8; PAGE_LEN] {
+    pub(crate) fn encode(&self) -> [u8; PAGE_LEN] {
         let mut fields = Vec::with_capacity(END);
         fields.extend_from_slice(&MAGIC);
         fields.extend_from_slice(&MAJOR.to_le_bytes());
@@ -70,7 +70,7 @@ impl Commit {
 
 impl Page {
     /// Tells what a file is of which `bytes` are the first [`PAGE_LEN`], or all.
-    pub(super) fn decode(bytes: &[u8]) -> Self {
+    pub(crate) fn decode(bytes: &[u8]) -> Self {
         if bytes.iter().all(|&byte| byte == 0) {
             return Self::None;
         }
