@@ -199,7 +199,7 @@ impl<'r> Serializer for Slot<'r> {
     fn serialize_seq(self, _: Option<usize>) -> Result<Seq<'r>, Fault> {
         let depth = self.enter()?;
         let element = self.recorder.seq(self.position);
-        Ok(Seq { recorder: self.recorder, element, depth })
+        Ok(Seq { recorder: self.recorder, element, depth, is_recorded: false })
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Items<'r>, Fault> {
@@ -273,13 +273,32 @@ pub(super) struct Seq<'r> {
     recorder: &'r mut Recorder,
     element: u32,
     depth: u32,
+    is_recorded: bool,
+}
+
+/// Whether all values of a type have one shape, and none can be taken for a reference.
+fn has_one_shape<T: ?Sized>() -> bool {
+    let id = typeid::of::<T>();
+    macro_rules! is_one_of {
+        ($($number:ty),*) => {
+            // A sequence hands out its elements by reference.
+            $(id == typeid::of::<$number>() || id == typeid::of::<&$number>() ||)* false
+        };
+    }
+    is_one_of!(u8, i8, u16, i16, u32, i32, f32, f64, bool)
 }
 
 impl ser::SerializeSeq for Seq<'_> {
     type Ok = ();
     type Error = Fault;
 
+    #[inline]
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+        // A million bytes say no more than the first of them.
+        if self.is_recorded && has_one_shape::<T>() {
+            return Ok(());
+        }
+        self.is_recorded = has_one_shape::<T>();
         self.recorder.value(value, self.element, self.depth)
     }
 

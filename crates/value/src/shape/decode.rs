@@ -1,5 +1,3 @@
-use std::collections::HashSet;
-
 use crate::error::{Error, Problem, ShapeProblem};
 use crate::fault::Fault;
 use crate::options::DEPTH_MAX;
@@ -26,6 +24,16 @@ impl Shape {
     }
 }
 
+/// How many things room is made for before the first of them is read.
+const RESERVED_MAX: usize = 16;
+
+/// Whether no two are equal.
+fn are_unique<T: Ord>(things: impl Iterator<Item = T>) -> bool {
+    let mut things: Vec<T> = things.collect();
+    things.sort_unstable();
+    things.windows(2).all(|pair| !matches!(pair, [a, b] if a == b))
+}
+
 struct Reader<'a> {
     rest: &'a [u8],
     counts: Counts,
@@ -34,7 +42,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn shape(&mut self) -> Result<Shape> {
         let count = self.count()?;
-        let types: Vec<Type> = (0..count).map(|_| self.one_type()).collect::<Result<_>>()?;
+        let types = self.many(count, Self::one_type)?;
         let root = self.position(0)?;
         if !self.rest.is_empty() {
             return Err(ShapeProblem::Trailing);
@@ -65,7 +73,7 @@ impl Reader<'_> {
             return Err(ShapeProblem::Empty);
         }
         self.counts.variants(count)?;
-        let variants: Vec<Variant> = (0..count).map(|_| self.variant()).collect::<Result<_>>()?;
+        let variants = self.many(count, Self::variant)?;
         if variants.windows(2).any(|pair| matches!(pair, [a, b] if a.key() >= b.key())) {
             return Err(ShapeProblem::Order);
         }
@@ -92,9 +100,8 @@ impl Reader<'_> {
     fn fields(&mut self) -> Result<Vec<Field>> {
         let count = self.count()?;
         self.counts.fields(count)?;
-        let fields: Vec<Field> = (0..count).map(|_| self.field()).collect::<Result<_>>()?;
-        let mut names = HashSet::new();
-        if fields.iter().all(|field| names.insert(field.name.as_str())) {
+        let fields = self.many(count, Self::field)?;
+        if are_unique(fields.iter().map(|field| field.name.as_str())) {
             Ok(fields)
         } else {
             Err(ShapeProblem::Order)
@@ -113,7 +120,7 @@ impl Reader<'_> {
 
     fn items(&mut self, depth: u32) -> Result<Vec<Position>> {
         let count = self.count()?;
-        (0..count).map(|_| self.position(depth)).collect()
+        self.many(count, |reader| reader.position(depth))
     }
 
     fn position(&mut self, depth: u32) -> Result<Position> {
@@ -122,8 +129,7 @@ impl Reader<'_> {
         }
         let count = self.count()?;
         self.counts.alternatives(count)?;
-        let alternatives = (0..count).map(|_| self.alternative(depth + 1)).collect::<Result<_>>()?;
-        Ok(Position(alternatives))
+        self.many(count, |reader| reader.alternative(depth + 1)).map(Position)
     }
 
     fn alternative(&mut self, depth: u32) -> Result<Alternative> {
@@ -139,6 +145,14 @@ impl Reader<'_> {
             TYPE => Ok(Alternative::Type(self.varint()?)),
             _ => Err(ShapeProblem::Code { found }),
         }
+    }
+
+    fn many<T>(&mut self, count: usize, one: impl Fn(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+        let mut found = Vec::with_capacity(count.min(RESERVED_MAX));
+        for _ in 0..count {
+            found.push(one(self)?);
+        }
+        Ok(found)
     }
 
     /// Everything counted takes at least one byte.
@@ -176,8 +190,7 @@ fn problem(fault: Fault) -> ShapeProblem {
 impl Shape {
     /// Checks what can be checked only once all types are known.
     fn check_order(&self) -> Result<()> {
-        let mut keys = HashSet::new();
-        if !self.types.iter().all(|found| keys.insert(found.key())) {
+        if !are_unique(self.types.iter().map(Type::key)) {
             return Err(ShapeProblem::Types);
         }
         check_position(&self.root, &self.types)?;
