@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod payload;
 mod queue;
 mod ticket;
 mod unclaimed;
 mod worker;
 
 pub use error::Error;
+pub use payload::{Bytes, Dynamic, FromPayload, Payload, PayloadError, Prepared};
 pub use ticket::Ticket;
 pub use unclaimed::Unclaimed;
 pub use worker::{Worker, WorkerOptions};
