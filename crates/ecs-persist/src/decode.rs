@@ -33,13 +33,20 @@ pub struct WorldEntry {
     pub entities: u32,
 }
 
-/// Lists the worlds of a container without reading their columns.
+/// Whether containers of this kind hold worlds: those of kind *save* do where a world was saved to a slot.
+fn may_hold_worlds(kind: FileKind) -> bool {
+    matches!(kind, FileKind::WORLD | FileKind::SAVE)
+}
+
+/// Lists the worlds of a container of kind *world* or *save* without reading their columns.
 ///
 /// # Errors
-/// [`Error::NoWorld`] when the container is of another kind; what is damaged or over a limit otherwise.
+/// [`Error::NoWorld`] when the container is of another kind, or a save of something else; what is damaged or over a limit otherwise.
 pub fn list_worlds<R: ReadAt>(reader: &Reader<R>) -> Result<Vec<WorldEntry>, Error> {
-    if reader.header().kind != FileKind::WORLD {
-        return Err(Error::NoWorld { world: "0".to_owned(), found: reader.header().kind.to_string() });
+    let kind = reader.header().kind;
+    let none = || Error::NoWorld { world: "0".to_owned(), found: kind.to_string() };
+    if !may_hold_worlds(kind) {
+        return Err(none());
     }
     let mut worlds = Vec::new();
     let in_parts = reader.header().is_in_parts();
@@ -51,7 +58,7 @@ pub fn list_worlds<R: ReadAt>(reader: &Reader<R>) -> Result<Vec<WorldEntry>, Err
             break;
         }
     }
-    Ok(worlds)
+    if worlds.is_empty() && kind == FileKind::SAVE { Err(none()) } else { Ok(worlds) }
 }
 
 impl<'a> WorldDoc<'a> {
@@ -68,13 +75,13 @@ impl<'a> WorldDoc<'a> {
         Err(Error::NoWorld { world: format!("{name:?}"), found: format!("{names:?}") })
     }
 
-    /// Reads world `world` of a container; the only one is world 0. What lies uncompressed in memory is borrowed.
+    /// Reads world `world` of a container of kind *world* or *save*; the only one is world 0. What lies uncompressed in memory is borrowed.
     ///
     /// # Errors
     /// [`Error::NoWorld`] when there is none, [`Error::Invalid`] or [`Error::Format`] when the file breaks a rule, is newer than
     /// this build or exceeds the reader's limits.
     pub fn decode<R: ReadAt>(reader: &'a Reader<R>, world: u16) -> Result<Self, Error> {
-        if reader.header().kind != FileKind::WORLD {
+        if !may_hold_worlds(reader.header().kind) {
             return Err(Error::NoWorld { world: world.to_string(), found: reader.header().kind.to_string() });
         }
         if reader.header().is_in_parts() {
@@ -95,7 +102,8 @@ impl<'a> WorldDoc<'a> {
         world: u16,
         threads: NonZeroUsize,
     ) -> Result<Self, Error> {
-        if threads.get() == 1 || reader.header().is_in_parts() || reader.header().kind != FileKind::WORLD {
+        let header = reader.header();
+        if threads.get() == 1 || header.is_in_parts() || !may_hold_worlds(header.kind) {
             return Self::decode(reader, world);
         }
         let schema = Schema::read(reader, world)?;

@@ -64,7 +64,7 @@ impl EncodeOptions {
     /// How the values of a plain column with rows of this size are stored.
     fn section(&self, row_size: usize, whole: SectionOptions) -> SectionOptions {
         match u8::try_from(row_size) {
-            Ok(width @ 2..) if self.shuffle && self.codec != Codec::None => {
+            Ok(width @ 2..) if self.shuffle && whole.codec != Codec::None => {
                 whole.filter(Filter::Shuffle { width })
             }
             _ => whole,
@@ -88,6 +88,50 @@ impl WorldDoc<'_> {
     /// disagree.
     pub fn encode<W: Write>(&self, out: W, options: &EncodeOptions) -> Result<(W, EncodeReport), Error> {
         encode_worlds(&[self], out, options)
+    }
+
+    /// Writes the sections of this world into a container of kind *world* or *save* that has been begun, and returns the tail metadata
+    /// that [`Writer::finish`] takes and what was written; the bytes of the report stay zero, as only the writer knows them.
+    ///
+    /// Codec and store are those of the writer; of the options the threads and the shuffle count. What the application says about the world
+    /// is for the head of the container: see [`WorldMeta::to_metadata`](crate::WorldMeta::to_metadata).
+    ///
+    /// ```
+    /// use keepstone_ecs_persist::{EncodeOptions, WorldDoc};
+    /// use keepstone_format::{FileKind, Limits, Reader, Writer, WriterOptions};
+    ///
+    /// # #[cfg(feature = "lz4")] {
+    /// let mut writer = Writer::new(Vec::new(), WriterOptions::new(FileKind::SAVE))?;
+    /// let (tail, _) = WorldDoc::default().write_sections(&mut writer, &EncodeOptions::default())?;
+    /// let (bytes, _) = writer.finish(tail)?;
+    ///
+    /// let reader = Reader::open(bytes.as_slice(), Limits::default())?;
+    /// assert_eq!(WorldDoc::decode(&reader, 0)?, WorldDoc::default());
+    /// # }
+    /// # Ok::<(), keepstone_ecs_persist::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`WorldDoc::encode`]; nothing was written when columns and tables disagree.
+    pub fn write_sections<W: Write>(
+        &self,
+        writer: &mut Writer<W>,
+        options: &EncodeOptions,
+    ) -> Result<(Metadata, EncodeReport), Error> {
+        self.check()?;
+        write_worlds(&[self], writer, options)
+    }
+
+    /// How many bytes [`WorldDoc::write_sections`] writes before any codec.
+    ///
+    /// # Errors
+    /// As [`WorldDoc::encode`], as far as the document is concerned.
+    pub fn sections_len(&self) -> Result<u64, Error> {
+        let mut len = 0;
+        each_section(self, &mut |_, _, pieces| {
+            len += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        })?;
+        Ok(len)
     }
 }
 
@@ -182,19 +226,33 @@ pub fn encode_worlds<W: Write>(
     out: W,
     options: &EncodeOptions,
 ) -> Result<(W, EncodeReport), Error> {
-    check_worlds(worlds)?;
     let head = worlds.first().map(|world| world.meta.to_metadata()).unwrap_or_default();
     let writer_options =
         WriterOptions::new(FileKind::WORLD).codec(options.codec).head(head).store(options.store_id, 0);
     let writer_options = writer_options.threads(options.threads);
+    check_worlds(worlds)?;
     let mut writer = Writer::new(out, writer_options)?;
+    let (tail, mut report) = write_worlds(worlds, &mut writer, options)?;
+    let (out, written) = writer.finish(tail)?;
+    report.bytes_decoded = written.raw_bytes;
+    report.bytes_stored = written.stored_bytes;
+    report.bytes_total = written.bytes;
+    Ok((out, report))
+}
+
+/// Writes the sections of worlds, and returns the tail metadata.
+fn write_worlds<W: Write>(
+    worlds: &[&WorldDoc<'_>],
+    writer: &mut Writer<W>,
+    options: &EncodeOptions,
+) -> Result<(Metadata, EncodeReport), Error> {
     let mut tail = Metadata::new();
     let mut report = EncodeReport::default();
     for (index, world) in (0_u16..=u16::MAX).zip(worlds) {
         let schema = encode_all(world.columns.iter().map(|column| &column.schema))?;
         let tables = encode_tables(&world.name, world, &[], None)?;
         let (ids, columns) = (world.foreign_ids.as_deref(), (0_u16..).zip(&world.columns));
-        write_world(&mut writer, index, &schema, &tables, ids, columns, options)?;
+        write_world(writer, index, &schema, &tables, ids, columns, options)?;
         if index == 0 {
             tail.set_schema_hash(hash_encoded(&schema));
         }
@@ -203,11 +261,7 @@ pub fn encode_worlds<W: Write>(
         report.values += world.value_count();
     }
     tail.set_entity_count(report.entities).set_value_count(report.values);
-    let (out, written) = writer.finish(tail)?;
-    report.bytes_decoded = written.raw_bytes;
-    report.bytes_stored = written.stored_bytes;
-    report.bytes_total = written.bytes;
-    Ok((out, report))
+    Ok((tail, report))
 }
 
 fn check_worlds(worlds: &[&WorldDoc<'_>]) -> Result<(), Error> {

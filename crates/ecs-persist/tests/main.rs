@@ -22,6 +22,7 @@ mod hostile;
 mod hostile_delta;
 mod hostile_parts;
 mod in_parts;
+mod in_saves;
 #[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "json")]

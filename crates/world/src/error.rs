@@ -134,6 +134,19 @@ pub enum Error {
         allowed: u64,
     },
 
+    /// A slot was asked for something that a save in a slot can't have.
+    #[cfg(feature = "slots")]
+    #[error("a save in a slot can't have {option}")]
+    NotInSlot {
+        /// What, and what to do instead.
+        option: &'static str,
+    },
+
+    /// The saves of a directory.
+    #[cfg(feature = "slots")]
+    #[error(transparent)]
+    Slots(Box<keepstone_slots::Error>),
+
     /// The worker did not do what it was given: a full queue, a later save of the same file, a panic.
     #[error(transparent)]
     Background(#[from] keepstone_store::Error),
@@ -146,6 +159,13 @@ impl From<keepstone_ecs_persist::Error> for Error {
             keepstone_ecs_persist::Error::SeveralWorlds { names } => Self::SeveralWorlds { names },
             other => Self::World(other),
         }
+    }
+}
+
+#[cfg(feature = "slots")]
+impl From<keepstone_slots::Error> for Error {
+    fn from(error: keepstone_slots::Error) -> Self {
+        Self::Slots(Box::new(error))
     }
 }
 
@@ -169,6 +189,10 @@ impl Error {
             Self::Write { source } | Self::Read { source } => io_kind(source),
             Self::Unrecognised { .. } | Self::ReadBack { .. } => Kind::Damaged,
             Self::TooLong { .. } => Kind::Limit,
+            #[cfg(feature = "slots")]
+            Self::Slots(source) => source.kind(),
+            #[cfg(feature = "slots")]
+            Self::NotInSlot { .. } => Kind::Misuse,
             Self::SeveralWorlds { .. }
             | Self::NotInParts { .. }
             | Self::NotInChain { .. }
@@ -183,6 +207,10 @@ impl Error {
     /// Whether a later save of the same file, submitted before this one began, has taken its place. Nothing is lost then: the ticket of
     /// that one tells how it went.
     pub fn is_superseded(&self) -> bool {
+        #[cfg(feature = "slots")]
+        if let Self::Slots(source) = self {
+            return source.is_superseded();
+        }
         matches!(self, Self::Background(keepstone_store::Error::Superseded { .. }))
     }
 

@@ -65,6 +65,8 @@ mod placed;
 mod plan;
 mod report;
 mod saver;
+#[cfg(feature = "slots")]
+mod slots;
 mod source;
 mod steps;
 mod stored;
@@ -87,6 +89,8 @@ pub use owned::OwnedCapture;
 pub use plan::LoadPlan;
 pub use report::{LoadReport, SaveReport};
 pub use saver::Saver;
+#[cfg(feature = "slots")]
+pub use slots::{CaptureReport, SlotHanded, SlotLoaded, SlotSaved, SlotSaver, WorldSlots};
 pub use steps::WorldSteps;
 pub use stored::{StoreReport, StoredEntities};
 

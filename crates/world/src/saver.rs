@@ -40,21 +40,32 @@ pub struct Saver {
 
 /// Memory of finished saves.
 #[derive(Debug, Default)]
-struct Spare(Mutex<Vec<WorldDoc<'static>>>);
+pub(crate) struct Spare(Mutex<Vec<WorldDoc<'static>>>);
 
 /// How many documents are kept for the next saves: one that is written and one that is captured meanwhile.
 const SPARE_MAX: usize = 2;
 
 /// A document on its way to a file. When it is done, failed or superseded, its memory is kept.
-struct Lent {
+pub(crate) struct Lent {
     doc: WorldDoc<'static>,
     home: Arc<Spare>,
 }
 
 impl Spare {
-    fn lend(self: &Arc<Self>) -> Lent {
+    pub(crate) fn lend(self: &Arc<Self>) -> Lent {
         let doc = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
         Lent { doc, home: Arc::clone(self) }
+    }
+}
+
+#[cfg(feature = "slots")]
+impl Lent {
+    pub(crate) fn lent(&self) -> &WorldDoc<'static> {
+        &self.doc
+    }
+
+    pub(crate) fn lent_mut(&mut self) -> &mut WorldDoc<'static> {
+        &mut self.doc
     }
 }
 

@@ -21,5 +21,7 @@ mod owned;
 mod parts;
 #[cfg(feature = "lz4")]
 mod round_trip;
+#[cfg(feature = "lz4")]
+mod slots;
 mod stored;
 mod support;

@@ -49,6 +49,8 @@ pub struct SaveOptions<'r, R> {
     pub numbers: Vec<String>,
     /// What the application says about the world.
     pub meta: WorldMeta,
+    /// Whether a save in a slot holds the hash of the world: see [`SaveOptions::state_hash`].
+    pub state_hash: bool,
     /// The store that the file belongs to, in the container; all zero for none.
     pub store_id: [u8; 16],
     /// The most bytes that the file may have.
@@ -77,6 +79,7 @@ impl<R> Default for SaveOptions<'_, R> {
             strict: false,
             numbers: Vec::new(),
             meta: WorldMeta::default(),
+            state_hash: false,
             store_id: [0; 16],
             bytes_max: u64::MAX,
             files: super::os_files(),
@@ -258,6 +261,17 @@ impl<'r, R> SaveOptions<'r, R> {
         self
     }
 
+    /// Chooses whether a save in a slot holds the hash of the world, which each load from it compares. Off unless chosen: a load checks every byte anyway, by
+    /// checksums, and the hash costs as much as [`WorldFiles::hash`](crate::WorldFiles::hash) on both sides, in the background if the save is. It proves in addition that what was read is the world
+    /// that was captured, whatever wrote, migrated and copied the file, and lets two machines compare saves by what a list shows of them. Entities need a
+    /// [`PersistId`](keepstone_ecs_persist::PersistId), or none of them has one.
+    ///
+    /// Files that are no slots don't hold it.
+    pub fn state_hash(mut self, state_hash: bool) -> Self {
+        self.state_hash = state_hash;
+        self
+    }
+
     /// Names the store that a container belongs to.
     pub fn store_id(mut self, store_id: [u8; 16]) -> Self {
         self.store_id = store_id;
@@ -303,6 +317,7 @@ impl<R> fmt::Debug for SaveOptions<'_, R> {
             .field("strict", &self.strict)
             .field("numbers", &self.numbers)
             .field("meta", &self.meta)
+            .field("state_hash", &self.state_hash)
             .field("store_id", &self.store_id)
             .field("bytes_max", &self.bytes_max)
             .field("files", &self.files)
