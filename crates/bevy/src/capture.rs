@@ -308,7 +308,7 @@ impl<'w, 'r> Plan<'w, 'r> {
             Reason::Transient
         } else if info.relationship_accessor().is_some() {
             Reason::Rebuilt
-        } else if name.starts_with("bevy_ecs::") {
+        } else if is_of_the_ecs(&name) {
             Reason::OfTheEcs
         } else if self.columns.iter().any(|column| column.is_registered(id)) {
             Reason::OnResource
@@ -401,4 +401,9 @@ impl<'w> Planned<'w, '_> {
             }
         }
     }
+}
+
+/// Whether a type belongs to the ECS, to its apps or to the plugin: a game has not made it, and each app has its own.
+fn is_of_the_ecs(name: &str) -> bool {
+    ["bevy_ecs::", "bevy_app::", "keepstone_bevy::app::"].iter().any(|home| name.starts_with(home))
 }

@@ -14,6 +14,8 @@
 //! [`RegistryExt`] registers what can't derive anything: by proxy, by two functions, or with the feature `reflect` by bevy_reflect;
 //! [`RegistryExt::add_bundle`] makes loads of common sets of components faster.
 //!
+//! With the feature `app`, `KeepstonePlugin` saves and loads the world of an app in slots: by messages, by itself, and when the app ends.
+//!
 //! Limits: a component that is changed in its place by a restore runs no hooks, as with any `Mut`; immutable ones are inserted and
 //! run theirs.
 //!
@@ -44,6 +46,8 @@
 //! ```
 #![deny(unsafe_code)]
 
+#[cfg(feature = "app")]
+mod app;
 mod builtin;
 mod bundle;
 mod capture;
@@ -74,6 +78,12 @@ pub use keepstone_derive::Persist;
 pub use keepstone_ecs_persist::__derive;
 pub use keepstone_ecs_persist::{EcsWorld, Error, Persist, SpawnOptions, Unknown};
 
+#[cfg(feature = "app")]
+pub use app::{
+    AutosaveNow, KeepstonePlugin, KeepstoneSystems, LoadFailed, LoadFinished, LoadGame, QuickLoad, QuickSave,
+    SaveFailed, SaveFinished, SaveGame, SaveRecovered, SaveStarted, Saves, SavesUnavailable, has_save, idle,
+    saving, wait_for_saves,
+};
 pub use bundle::TypedBundle;
 pub use commands::{CommandsExt, SpawnDoc, WorldLoaded};
 pub use delta::Moment;

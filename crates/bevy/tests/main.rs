@@ -5,6 +5,8 @@
     reason = "options that can grow have no literal outside their crate"
 )]
 
+#[cfg(feature = "lz4")]
+mod app;
 mod attributes;
 mod bundles;
 mod commands;
