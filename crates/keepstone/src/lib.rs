@@ -14,6 +14,9 @@ pub use keepstone_format as format;
 /// The hecs adapter.
 #[cfg(feature = "hecs")]
 pub use keepstone_hecs as hecs;
+/// Save slots.
+#[cfg(feature = "slots")]
+pub use keepstone_slots as slots;
 /// Files that survive a crash.
 pub use keepstone_storage as storage;
 /// Work in the background: workers and tickets.
@@ -39,13 +42,22 @@ pub use keepstone_world::{
     WorldFiles, WorldFormat, WorldSteps, save_worlds,
 };
 
+#[cfg(feature = "slots")]
+pub use keepstone_world::{CaptureReport, SlotHanded, SlotLoaded, SlotSaved, SlotSaver, WorldSlots};
+
 /// What nearly every program imports.
 pub mod prelude {
     #[cfg(feature = "bevy")]
     pub use crate::bevy::RegistryExt as _;
+    #[cfg(feature = "app")]
+    pub use crate::bevy::{AutosaveNow, KeepstonePlugin, LoadGame, QuickLoad, QuickSave, SaveGame, Saves};
     #[cfg(feature = "hecs")]
     pub use crate::hecs::RegistryExt as _;
+    #[cfg(feature = "slots")]
+    pub use crate::slots::SaveManager;
     pub use crate::{LoadMode, Persist, Saver, WorldDeltas as _, WorldFiles as _};
+    #[cfg(feature = "slots")]
+    pub use crate::{SlotSaver, WorldSlots as _};
 }
 
 /// Registers a type with every enabled ECS adapter whose component it is; `#[derive(Persist)]` expands to it.
