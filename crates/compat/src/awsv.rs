@@ -1,4 +1,4 @@
-//! Reads the `.awsv` files of aw-save: versions 1 and 2, uncompressed or LZ4.
+//! Reads the `.awsv` files of aw-save, versions 1 and 2, uncompressed or LZ4, and writes those of version 2.
 //!
 //! # Layout
 //!
@@ -34,6 +34,18 @@
 //! left and one element for each 256 bytes of that limit, at least 262144: this keeps what is built
 //! within the size of what may be decoded.
 //!
+//! # What is written
+//!
+//! [`SaveBundle::to_awsv`] gives a file of version 2 as aw-save gives it, with LZ4 and the reserved byte zero. Its maps
+//! are in the order of their keys: aw-save's have any order, and the same bundle gives other bytes from one write to
+//! the next. [`Payload::encode`] is for bodies of other types.
+//!
+//! # Directories
+//!
+//! aw-save keeps the saves of a player in a directory ([`player_dir`]) under names that [`FileName`] reads and
+//! [`file_name`] makes, beside an [`Index`]. [`Root::read`] puts the saves of a directory in order: the latest
+//! of a slot is the one made last, whatever its name, and the index is a hint.
+//!
 //! # In a keepstone container
 //!
 //! [`SaveBundle::write_keep`] makes a `.keep` file of a save, as `keepstone convert` does, and
@@ -42,15 +54,21 @@
 
 mod body;
 mod bundle;
+mod calendar;
 mod converted;
 mod cursor;
 mod date;
 mod elements;
+mod encode;
+mod file_name;
 mod header;
+mod index;
 mod keep;
 mod part;
 mod payload;
+mod root;
 mod save_id;
+mod stamp;
 mod warning;
 
 use keepstone_format::Limits;
@@ -61,9 +79,12 @@ pub use bundle::{
     CompanionProfile, ItemStack, PlayerInventory, SaveBundle, SaveBundleV1, SaveBundleV2, WorldState,
 };
 pub use converted::{Converted, SaveFields};
+pub use file_name::{FileName, file_name, parse_file_name, player_dir};
 pub use header::{CODEC_LZ4, CODEC_NONE, Header};
+pub use index::{Index, IndexEntry};
 pub use part::Part;
 pub use payload::Payload;
+pub use root::{INDEX_NAME, Root, RootSave, RootWarning, Unreadable};
 pub use save_id::SaveId;
 pub use warning::Warning;
 

@@ -6,7 +6,7 @@ use keepstone_format::{FileKind, FirstBytes, Kind};
 use crate::awsv::Part;
 use crate::pecs;
 
-/// Why a foreign file was not read.
+/// Why a foreign file was not read or written.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -267,9 +267,11 @@ pub enum Error {
         /// What is wrong with the shape or the row.
         source: keepstone_value::Error,
     },
-    /// A file of PECS has no place for something, so it isn't written.
-    #[error("files of PECS have no place for {what}; {remedy}")]
+    /// A file of the format has no place for something, so it isn't written.
+    #[error("files of {format} have no place for {what}; {remedy}")]
     CantHold {
+        /// The format that was to be written.
+        format: &'static str,
         /// What.
         what: String,
         /// What to do.
@@ -340,6 +342,12 @@ pub enum Error {
     NotConverted {
         /// The kind of the container.
         kind: FileKind,
+    },
+    /// The index of a directory of saves is no JSON array.
+    #[error("index.json cannot be read; leave it out, the saves themselves count")]
+    IndexJson {
+        /// What is wrong, and where in the JSON.
+        source: serde_json::Error,
     },
     /// A part of a converted save is not in its container.
     #[error("section {part} is missing: it was lost in a repair; load another copy")]

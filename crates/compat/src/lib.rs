@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-#![doc = "Reads the files of other save systems."]
+#![doc = "Reads the files of other save systems, and writes some."]
 //!
 //! Every reader is a pure codec: it takes bytes and gives values, opens no file and reads no clock.
 //! It accepts what the original program accepts; what a file should not have and
@@ -8,7 +8,8 @@
 //!
 //! | module | files | versions |
 //! |---|---|---|
-//! | [`awsv`] | `.awsv` saves of aw-save (AstraWeave) | 1 and 2, uncompressed or LZ4 |
+//! | [`awsv`] | `.awsv` saves of aw-save (AstraWeave), read and written | 1 and 2, uncompressed or LZ4; 2 is written |
+//! | [`awsv`] | names of these in a directory, and its `index.json` | as aw-save writes them |
 //! | [`awsv`] | `.keep` files made from those | 1 |
 //! | [`pecs`] | `.pecs` worlds of PECS, read and written | 1, binary |
 //! | [`edgevec`] | `.evec` snapshots of EdgeVec | 0.1 and later; 0.4 is what EdgeVec 0.9 writes |

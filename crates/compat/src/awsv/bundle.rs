@@ -15,7 +15,7 @@ pub struct SaveBundle {
     /// The schema number: as stored in a file of version 2, else 2, as aw-save upgrades.
     pub schema: u16,
     /// The identity of the save; a file of version 1 has none, and aw-save makes up a new one at
-    /// each read.
+    /// each read. [`save_id_or_derived`](Self::save_id_or_derived) gives one that stays.
     pub save_id: Option<SaveId>,
     /// When the save was made, in nanoseconds since 1970-01-01 00:00:00 UTC.
     pub created_at: i64,

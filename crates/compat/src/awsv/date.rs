@@ -1,10 +1,11 @@
+use keepstone_format::wire::put_varint;
+
+use crate::awsv::calendar::{Shown, is_leap};
 use crate::awsv::cursor::Cursor;
 use crate::error::Error;
 
-const NANOS_PER_SECOND: i128 = 1_000_000_000;
-const SECONDS_PER_DAY: i64 = 86_400;
-/// Days from the first day of year 1 to 1970-01-01, both in the Gregorian calendar.
-const EPOCH_DAYS: i64 = 719_162;
+/// The most that a clock can be ahead of UTC or behind it, as `time` has it: 25:59:59.
+const OFFSET_SECONDS_MAX: i32 = 25 * 3600 + 59 * 60 + 59;
 
 /// A moment as the `time` crate's compact serde form has it, made independent of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,23 +23,61 @@ pub(super) struct Moment {
 pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Moment, Error> {
     let year: i32 = ranged(cursor, "year", -9999, 9999, "-9999 to 9999")?;
     let (days, expected) = if is_leap(year) { (366, "1 to 366") } else { (365, "1 to 365") };
-    let ordinal: u16 = ranged(cursor, "ordinal", 1, days, expected)?;
-    let hour: u8 = ranged(cursor, "hour", 0, 23, "0 to 23")?;
-    let minute: u8 = ranged(cursor, "minute", 0, 59, "0 to 59")?;
-    let second: u8 = ranged(cursor, "second", 0, 59, "0 to 59")?;
-    let nanosecond: u32 = ranged(cursor, "nanosecond", 0, 999_999_999, "0 to 999999999")?;
+    let shown = Shown {
+        year,
+        ordinal: ranged(cursor, "ordinal", 1, days, expected)?,
+        hour: ranged(cursor, "hour", 0, 23, "0 to 23")?,
+        minute: ranged(cursor, "minute", 0, 59, "0 to 59")?,
+        second: ranged(cursor, "second", 0, 59, "0 to 59")?,
+        nanosecond: ranged(cursor, "nanosecond", 0, 999_999_999, "0 to 999999999")?,
+    };
     let offset_h: i8 = ranged(cursor, "offset_hours", -25, 25, "-25 to 25")?;
     let offset_m: i8 = ranged(cursor, "offset_minutes", -59, 59, "-59 to 59")?;
     let offset_s: i8 = ranged(cursor, "offset_seconds", -59, 59, "-59 to 59")?;
 
     let offset_seconds = offset([offset_h, offset_m, offset_s]);
-    let of_day = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second);
-    let seconds = days_since_epoch(year, ordinal) * SECONDS_PER_DAY + of_day - i64::from(offset_seconds);
-    Ok(Moment {
-        year,
-        unix_nanos: i128::from(seconds) * NANOS_PER_SECOND + i128::from(nanosecond),
-        offset_seconds,
-    })
+    Ok(Moment { year, unix_nanos: shown.unix_nanos(offset_seconds), offset_seconds })
+}
+
+/// Appends what [`read`] reads.
+///
+/// # Errors
+///
+/// [`Error::CantHold`] for an offset that `time` refuses; the years of `i64` nanoseconds are all good.
+pub(super) fn write(out: &mut Vec<u8>, unix_nanos: i64, offset_seconds: i32) -> Result<(), Error> {
+    let offset = offset_parts(offset_seconds)?;
+    let shown = Shown::at(unix_nanos, offset_seconds);
+    let year = i64::from(shown.year);
+    put_varint(out, ((year << 1) ^ (year >> 63)).cast_unsigned());
+    put_varint(out, shown.ordinal.into());
+    out.extend([shown.hour, shown.minute, shown.second]);
+    put_varint(out, shown.nanosecond.into());
+    out.extend(offset.map(i8::cast_unsigned));
+    Ok(())
+}
+
+/// Hours, minutes and seconds of an offset, with one sign.
+///
+/// # Errors
+///
+/// [`Error::CantHold`] for an offset that `time` refuses.
+pub(super) fn offset_parts(offset_seconds: i32) -> Result<[i8; 3], Error> {
+    let parts = [offset_seconds / 3600, offset_seconds / 60 % 60, offset_seconds % 60];
+    let [Ok(hours), Ok(minutes), Ok(seconds)] = parts.map(i8::try_from) else {
+        return Err(no_offset(offset_seconds));
+    };
+    if offset_seconds.unsigned_abs() > OFFSET_SECONDS_MAX.unsigned_abs() {
+        return Err(no_offset(offset_seconds));
+    }
+    Ok([hours, minutes, seconds])
+}
+
+fn no_offset(offset_seconds: i32) -> Error {
+    Error::CantHold {
+        format: "aw-save",
+        what: format!("a clock that is {offset_seconds} seconds ahead of UTC"),
+        remedy: "set created_at_offset_seconds to -93599 to 93599",
+    }
 }
 
 fn ranged<'a, T>(
@@ -61,16 +100,6 @@ where
     }
 }
 
-fn is_leap(year: i32) -> bool {
-    year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0)
-}
-
-fn days_since_epoch(year: i32, ordinal: u16) -> i64 {
-    let before = i64::from(year) - 1;
-    let leap_days = before.div_euclid(4) - before.div_euclid(100) + before.div_euclid(400);
-    before * 365 + leap_days + i64::from(ordinal) - 1 - EPOCH_DAYS
-}
-
 /// The largest part that is not zero gives the sign to the others, as `time` has it.
 fn offset(parts: [i8; 3]) -> i32 {
     let [hours, minutes, seconds] = parts.map(|part| i32::from(part).abs());
@@ -81,33 +110,6 @@ fn offset(parts: [i8; 3]) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn days_are_those_of_the_gregorian_calendar() {
-        let cases = [
-            (1970, 1, 0),
-            (1969, 365, -1),
-            (2000, 60, 11_016),
-            (2000, 366, 11_322),
-            (2001, 1, 11_323),
-            (1900, 365, -25_203),
-            (1, 1, -719_162),
-            (0, 366, -719_163),
-            (-9999, 1, -4_371_587),
-            (9999, 365, 2_932_896),
-        ];
-        for (year, ordinal, days) in cases {
-            assert_eq!(days_since_epoch(year, ordinal), days, "{year}-{ordinal}");
-        }
-    }
-
-    #[test]
-    fn every_year_is_as_long_as_its_leap_rule_says() {
-        for year in -9999..9999 {
-            let len = days_since_epoch(year + 1, 1) - days_since_epoch(year, 1);
-            assert_eq!(len, if is_leap(year) { 366 } else { 365 }, "{year}");
-        }
-    }
 
     #[test]
     fn offset_takes_the_sign_of_its_largest_part() {
@@ -122,6 +124,17 @@ mod tests {
         ];
         for (parts, seconds) in cases {
             assert_eq!(offset(parts), seconds, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn every_offset_that_there_is_has_parts_and_no_other() {
+        for seconds in -OFFSET_SECONDS_MAX..=OFFSET_SECONDS_MAX {
+            assert_eq!(offset(offset_parts(seconds).unwrap()), seconds);
+        }
+        for seconds in [OFFSET_SECONDS_MAX + 1, -OFFSET_SECONDS_MAX - 1, i32::MAX, i32::MIN] {
+            let err = offset_parts(seconds).unwrap_err();
+            assert!(matches!(err, Error::CantHold { format: "aw-save", .. }), "{err}");
         }
     }
 }

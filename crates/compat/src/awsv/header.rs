@@ -47,7 +47,7 @@ impl Header {
         let [_, _, _, _, v0, v1, codec, reserved, l0, l1, l2, l3, c0, c1, c2, c3] =
             START.take::<{ Self::LEN }>(bytes)?;
         let version = u16::from_le_bytes([v0, v1]);
-        START.check_version(version.into())?;
+        Self::check_version(version)?;
         Ok(Self {
             version,
             codec,
@@ -55,6 +55,19 @@ impl Header {
             data_len: u32::from_le_bytes([l0, l1, l2, l3]),
             crc32: u32::from_le_bytes([c0, c1, c2, c3]),
         })
+    }
+
+    pub(super) fn check_version(version: u16) -> Result<(), Error> {
+        START.check_version(version.into())
+    }
+
+    /// Gives the header as it stands in a file, whatever is in it.
+    pub fn to_bytes(&self) -> [u8; Self::LEN] {
+        let [m0, m1, m2, m3] = START.magic;
+        let [v0, v1] = self.version.to_le_bytes();
+        let [l0, l1, l2, l3] = self.data_len.to_le_bytes();
+        let [c0, c1, c2, c3] = self.crc32.to_le_bytes();
+        [m0, m1, m2, m3, v0, v1, self.codec, self.reserved, l0, l1, l2, l3, c0, c1, c2, c3]
     }
 
     /// Returns the name of the codec, if it is a known one.

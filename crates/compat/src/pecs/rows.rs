@@ -153,7 +153,7 @@ impl WorldFormat for PecsRows {
         let [doc] = worlds else {
             let (what, remedy) =
                 (format!("{} worlds", worlds.len()), "a file holds one world; write each alone");
-            return Err(into_ecs(Error::CantHold { what, remedy }));
+            return Err(into_ecs(Error::CantHold { format: "PECS", what, remedy }));
         };
         let bytes = self.encode(doc).map_err(into_ecs)?;
         out.write_all(&bytes).map_err(|source| ecs::Error::Write { source })

@@ -102,4 +102,6 @@ fn file_that_needs_a_missing_codec_names_the_feature() {
     assert!(matches!(err, Error::CodecNotBuilt { codec: "lz4", feature: "lz4" }));
     assert_eq!(err.kind(), Kind::Misuse);
     assert!(matches!(read(named("bad_crc.awsv")), Err(Error::Checksum { offset: 16, .. })));
+    let err = read(named("codec0_none.awsv")).unwrap().bundle.to_awsv().unwrap_err();
+    assert!(matches!(err, Error::CodecNotBuilt { codec: "lz4", feature: "lz4" }));
 }

@@ -1,8 +1,9 @@
-//! Builds files as aw-save writes them, with serde and the postcard crate, independent of the reader.
+//! Builds files as aw-save writes them, and reads their bodies as it does, with serde and the postcard crate, independent
+//! of reader and writer.
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Year, day of the year, hour, minute, second, nanosecond, offset hours, minutes, seconds.
 pub(super) type Date = (i32, u16, u8, u8, u8, u32, i8, i8, i8);
@@ -20,7 +21,13 @@ impl Serialize for Id {
     }
 }
 
-#[derive(Clone, Serialize)]
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&[u8]>::deserialize(deserializer).map(|bytes| Self(bytes.to_vec()))
+    }
+}
+
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct V2 {
     pub(super) schema: u16,
     pub(super) save_id: Id,
@@ -44,14 +51,14 @@ pub(super) struct V1 {
     pub(super) meta: Map<String>,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct World {
     pub(super) tick: u64,
     pub(super) ecs_blob: Vec<u8>,
     pub(super) state_hash: u64,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Companion {
     pub(super) id: String,
     pub(super) name: String,
@@ -61,13 +68,13 @@ pub(super) struct Companion {
     pub(super) episodes_summarized: Vec<String>,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Inventory {
     pub(super) credits: u64,
     pub(super) items: Vec<Item>,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Item {
     pub(super) kind: String,
     pub(super) qty: u32,
@@ -81,6 +88,12 @@ pub(super) struct Map<V>(pub(super) Vec<(String, V)>);
 impl<V: Serialize> Serialize for Map<V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(&self.0)
+    }
+}
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Map<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(Self)
     }
 }
 

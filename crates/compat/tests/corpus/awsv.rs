@@ -1,6 +1,9 @@
 //! What holds for any bytes that are read as an `.awsv` file.
 
-use keepstone_compat::awsv::{CODEC_NONE, File, Header, Payload, SaveBundleV1, SaveBundleV2, verify};
+use keepstone_compat::Error;
+use keepstone_compat::awsv::{
+    CODEC_NONE, File, Header, Payload, SaveBundleV1, SaveBundleV2, Warning, verify,
+};
 use keepstone_format::{Limits, crc32};
 
 /// Where the data begins.
@@ -37,7 +40,24 @@ pub(crate) fn check(bytes: &[u8]) {
         let bundle = &file.bundle;
         let texts = bundle.player_id.len() + bundle.world.ecs_blob.len() + bundle.inventory.items.len();
         assert!(texts <= payload.body.len(), "more is read than there is");
+        check_written(file, bytes);
     }
+}
+
+/// What is read is written, and read back without a warning.
+fn check_written(file: File, bytes: &[u8]) {
+    let mut bundle = file.bundle;
+    bundle.save_id = Some(bundle.save_id_or_derived(bytes));
+    bundle.version = 2;
+    let written = match bundle.to_awsv() {
+        Err(Error::CodecNotBuilt { .. }) => return,
+        written => written.unwrap(),
+    };
+    let again = File::read(&written, &Limits::default()).unwrap();
+    assert_eq!(again.bundle, bundle);
+    let is_odd = |warning: &Warning| !matches!(warning, Warning::Schema { .. });
+    assert!(!again.warnings.iter().any(is_odd), "{:?}", again.warnings);
+    assert_eq!(again.bundle.to_awsv().unwrap(), written);
 }
 
 /// Stores a whole file's body as it is, so that its fields can be reached.

@@ -51,7 +51,7 @@ pub(super) fn file(doc: &WorldDoc<'_>, is_extended: bool) -> Result<Vec<u8>, Err
 }
 
 fn check_names(doc: &WorldDoc<'_>, is_extended: bool) -> Result<(), Error> {
-    let cant_hold = |what: String, remedy| Err(Error::CantHold { what, remedy });
+    let cant_hold = |what: String, remedy| Err(Error::CantHold { format: "PECS", what, remedy });
     for column in doc.columns.iter().filter(|column| !column.schema.resource) {
         match column.schema.name.as_str() {
             "" => return cant_hold("a component without a name".to_owned(), "give it one"),
@@ -87,7 +87,7 @@ fn check_plain(doc: &WorldDoc<'_>) -> Result<(), Error> {
     } else {
         return Ok(());
     };
-    Err(Error::CantHold { what, remedy: REMEDY })
+    Err(Error::CantHold { format: "PECS", what, remedy: REMEDY })
 }
 
 fn put_header(out: &mut Vec<u8>, doc: &WorldDoc<'_>, is_extended: bool) -> Result<(), Error> {
@@ -213,7 +213,11 @@ impl<'d> Cells<'d> {
             }
             (encoding, _) => {
                 let what = format!("component {} ({encoding})", column.schema.name);
-                return Err(Error::CantHold { what, remedy: "this build knows no rows of that kind" });
+                return Err(Error::CantHold {
+                    format: "PECS",
+                    what,
+                    remedy: "this build knows no rows of that kind",
+                });
             }
         };
         let schema = &column.schema;
