@@ -1,9 +1,16 @@
+mod slot;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use keepstone::format::Codec;
 
-const EXIT_CODES: &str = "\
+pub(crate) use slot::{
+    CopyArgs, ExportArgs, IdArgs, ImportArgs as SlotImportArgs, KeepArgs, ListArgs, LoadArgs, SaveArgs,
+    SlotVerb,
+};
+
+pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  good
   1  damaged or cut short, not a format that is known, or not found
@@ -39,10 +46,10 @@ pub(crate) enum Verb {
     /// Say what a file is: kind, version, metadata, schema, counts and sizes
     ///
     /// The format is told from the first bytes, not from the name. Of a .keep file only header, footer, schema and tables are
-    /// read, however large it is; `verify` checks the rest. Of a write-ahead log (a directory, or one segment of it) headers and the newest segment are read. Saves of aw-save (.awsv), worlds of PECS (.pecs) and snapshots of EdgeVec (.evec) are read whole.
+    /// read, however large it is; `verify` checks the rest. Of a write-ahead log (a directory, or one segment of it) headers and the newest segment are read. Of a root of saves the files are counted, and of one file of it all is said that it says of itself. Saves of aw-save (.awsv), worlds of PECS (.pecs) and snapshots of EdgeVec (.evec) are read whole.
     #[command(after_help = EXIT_CODES)]
     Inspect {
-        /// The file, or the directory of a log
+        /// The file, or the directory of a log or of saves
         path: PathBuf,
     },
     /// Check every checksum of a file and say where it is damaged
@@ -51,29 +58,30 @@ pub(crate) enum Verb {
     /// aw-save (.awsv), of worlds of PECS (.pecs) and of snapshots of EdgeVec (.evec) is decoded as well.
     #[command(after_help = EXIT_CODES)]
     Verify {
-        /// The file, or the directory of a log
+        /// The file, or the directory of a log or of saves
         path: PathBuf,
     },
-    /// Save what is left of a damaged container, write-ahead log or snapshot of EdgeVec into a new container or log
+    /// Save what is left of a damaged container, write-ahead log, root of saves or snapshot of EdgeVec into a new one
     ///
     /// Every chunk whose checksum holds counts, wherever the damage is. Sections that are complete are kept. Of a world, columns that are
     /// complete and consistent are kept; entities stay, without the components that are lost. What was lost is listed.
     /// Of an array, chunks that are whole are kept where they were, and what is lost is zero.
     /// Of a snapshot of EdgeVec (.evec), the rows that are in the file are kept, and what is behind them if it is whole.
     /// Of a log, all records that verify are copied in their order, and are numbered anew; a repair that was stopped leaves a part of them in OUT.
+    /// Of a root of saves, all saves that verify are copied, under their ids and numbers and with their notes, into a new root.
     /// OUT is on the disk when this returns, and PATH is left as it is.
     #[command(after_help = REPAIR_EXIT_CODES)]
     Repair(RepairArgs),
-    /// Write a file anew: as a keepstone container, and worlds as JSON or rows of PECS
+    /// Write a file anew: as a keepstone container, worlds as JSON or rows of PECS, saves as files of aw-save
     ///
-    /// IN may be worlds in a container (.keep), as JSON or of PECS (.pecs), which become worlds in the format of --to. What the new
-    /// format has no place for is said on standard error. As a container may also be written: a save of aw-save (.awsv), which becomes a save with a section for each part of it; a snapshot of EdgeVec (.evec), which becomes a snapshot of arrays; a write-ahead log of EdgeVec, which becomes a log, in a new directory OUT; or a container (.keep), which is copied, with another codec if one is named. OUT is
+    /// IN may be worlds in a container (.keep) or in a save of a slot (.save), as JSON or of PECS (.pecs), which become worlds in the format of --to. What the new
+    /// format has no place for is said on standard error. As a container may also be written: a save of aw-save (.awsv), which becomes a save with a section for each part of it; a snapshot of EdgeVec (.evec), which becomes a snapshot of arrays; a write-ahead log of EdgeVec, which becomes a log, in a new directory OUT; or a container (.keep), which is copied, with another codec if one is named. With --to awsv, a save of aw-save, or a container that was made of one, becomes a file that aw-save reads (version 2). A directory of saves of aw-save becomes a root of saves, in a new directory OUT, and a root with --to awsv such a directory. OUT is
     /// on the disk when this returns. If it was there it is replaced in one step, and stays as it was when anything fails.
     #[command(after_help = EXIT_CODES)]
     Convert(ConvertArgs),
     /// Say what changed between two worlds, by entity, component and field
     ///
-    /// A and B may be of different formats: containers (.keep), JSON, PECS. Entities are matched by the component keepstone.PersistId if
+    /// A and B may be of different formats: containers (.keep), saves of slots (.save), JSON, PECS. Entities are matched by the component keepstone.PersistId if
     /// both worlds have it, else by the ids of another system if both have those, else by their place. References are the same if they lead
     /// to the same entity. The order of entities and how a file is stored make no difference.
     #[command(after_help = DIFF_EXIT_CODES)]
@@ -82,6 +90,11 @@ pub(crate) enum Verb {
     Wal {
         #[command(subcommand)]
         verb: WalVerb,
+    },
+    /// Save to slots, load from them, list and look after saves
+    Slot {
+        #[command(subcommand)]
+        verb: SlotVerb,
     },
     /// Import vectors of other programs, say what vectors are like
     Vectors {
@@ -199,26 +212,29 @@ pub(crate) struct DemoArgs {
     /// Only look at the memory: what the demonstration has another process do
     #[arg(long, hide = true)]
     pub(crate) memory_only: bool,
+    /// Only save to a slot of these saves, over and over: what the demonstration kills another process in
+    #[arg(long, hide = true)]
+    pub(crate) saver: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RepairArgs {
-    /// The damaged container, snapshot of EdgeVec, log directory or log segment
+    /// The damaged container, snapshot of EdgeVec, log directory, log segment, directory of saves or save
     pub(crate) path: PathBuf,
-    /// The file that is written; not the damaged one. Of a log, the directory, which must not be there yet
+    /// The file that is written; not the damaged one. Of a log or of saves, the directory, which must not be there yet
     #[arg(long, value_name = "OUT")]
     pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ConvertArgs {
-    /// The file that is read
+    /// The file that is read, or the directory of saves
     #[arg(value_name = "IN")]
     pub(crate) input: PathBuf,
     /// The file that is written; not the one that is read
     #[arg(value_name = "OUT")]
     pub(crate) out: PathBuf,
-    /// The format that is written; awsv doesn't exist yet
+    /// The format that is written; awsv is for saves of aw-save alone
     #[arg(long, value_enum, default_value_t = Target::Keep)]
     pub(crate) to: Target,
     /// How the file is compressed; without it a container that is copied stays as it is, arrays and rows of PECS take none, and others take lz4

@@ -1,9 +1,11 @@
-//! A file written anew: as a keepstone container, and worlds as JSON or as rows of PECS.
+//! A file written anew: as a keepstone container, worlds as JSON or as rows of PECS, saves as files of aw-save.
 
 mod awsv;
 mod edgevec;
 mod evec;
 mod keep;
+mod roots;
+mod to_awsv;
 mod world;
 pub(crate) mod worlds;
 
@@ -22,7 +24,7 @@ use crate::progress::Progress;
 use crate::source::Source;
 use crate::text::{Shown, count, plural};
 
-pub(crate) use keep::{WRITING, copy};
+pub(crate) use keep::{blamed, copy, copy_sections, copy_with};
 
 /// What a new container is written to.
 pub(crate) type Out<'f> = BufWriter<atomic::Writer<'f>>;
@@ -48,7 +50,10 @@ pub(crate) struct Converted {
     entities: Option<u64>,
     /// Records of a log.
     records: Option<u64>,
-    /// Places of a log that is damaged; all other entries of it were converted.
+    /// Saves of a directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    saves: Option<u64>,
+    /// Places of a log that is damaged, or saves of a directory; all others were converted.
     damage_count: u64,
     warnings: Vec<String>,
     /// What of the file that was read is not in the new one.
@@ -74,16 +79,19 @@ struct Written {
 
 /// Writes the file at `args.input` anew to `args.out`, which is replaced in one step or stays as it was.
 pub(crate) fn run(args: &ConvertArgs, progress: &Progress) -> Result<Converted, Error> {
-    if args.to == Target::Awsv {
-        return Err(Error::TargetNotBuilt { target: args.to.name() });
-    }
     if crate::log::find(&args.input)?.is_some() {
         return Err(Error::IsLog { path: args.input.clone() });
     }
+    if let Some(converted) = convert_root(args, progress)? {
+        return Ok(converted);
+    }
     if let Some(bytes) = crate::edgevec::find(&args.input)? {
         if args.to != Target::Keep {
-            let found = "a write-ahead log of EdgeVec".to_owned();
-            return Err(Error::NoWorlds { path: args.input.clone(), found });
+            let (path, found) = (args.input.clone(), "a write-ahead log of EdgeVec".to_owned());
+            return Err(match args.to {
+                Target::Awsv => Error::NoSave { path, found },
+                _ => Error::NoWorlds { path, found },
+            });
         }
         if args.codec.is_some() {
             return Err(Error::NoCodec { path: args.input.clone() });
@@ -92,6 +100,16 @@ pub(crate) fn run(args: &ConvertArgs, progress: &Progress) -> Result<Converted, 
         return Ok(Converted::new(args, "edgevec-wal", written, bytes_out));
     }
     let codec = args.codec.map(Codec::from);
+    if args.to == Target::Keep && crate::saves::find_file(&args.input)?.is_some() {
+        refuse_same(&args.input, &args.out)?;
+        let reader = crate::saves::open(&args.input)?;
+        let (written, bytes_out) = keep::convert_from(&args.input, &args.out, &reader, codec)?;
+        return Ok(Converted::new(args, "save", written, bytes_out));
+    }
+    if args.to == Target::Awsv {
+        let (format, written, bytes_out) = to_awsv::convert(&args.input, &args.out, codec, progress)?;
+        return Ok(Converted::new(args, format, written, bytes_out));
+    }
     let (_, first) = Source::open_any(&args.input, progress)?;
     let is_world = args.to != Target::Keep || worlds::is_json(&first) || detect(&first) == Some(Format::Pecs);
     if is_world {
@@ -115,6 +133,28 @@ pub(crate) fn run(args: &ConvertArgs, progress: &Progress) -> Result<Converted, 
     Ok(Converted::new(args, format, written, bytes_out))
 }
 
+/// Converts a directory of saves, if there is one: a root becomes directories of aw-save, and those become a root.
+fn convert_root(args: &ConvertArgs, progress: &Progress) -> Result<Option<Converted>, Error> {
+    let (path, out, codec) = (&args.input, &args.out, args.codec.map(Codec::from));
+    let (format, (written, bytes_out, saves)) = if let Some(found) = crate::saves::find(path)? {
+        if args.to != Target::Awsv {
+            return Err(Error::IsSaves { path: path.clone() });
+        }
+        ("saves", roots::to_aw_save(path, &found, out, codec, progress)?)
+    } else {
+        let dirs = roots::find_aw_saves(path)?;
+        match args.to {
+            _ if dirs.is_empty() => return Ok(None),
+            Target::Keep => ("awsv", roots::to_slots(path, &dirs, out, codec.unwrap_or_default(), progress)?),
+            _ => {
+                let found = "a directory of saves of aw-save".to_owned();
+                return Err(Error::NoWorlds { path: path.clone(), found });
+            }
+        }
+    };
+    Ok(Some(Converted { saves: Some(saves), ..Converted::new(args, format, written, bytes_out) }))
+}
+
 impl Converted {
     fn new(args: &ConvertArgs, format: &'static str, written: Written, bytes_out: u64) -> Self {
         let lost = written.lost.iter().map(|lost| format!("not kept: {lost}"));
@@ -131,6 +171,7 @@ impl Converted {
             sections: written.sections,
             entities: written.entities,
             records: written.records,
+            saves: None,
             damage_count: written.damage_count,
             warnings: written.warnings,
             lost: written.lost,
@@ -199,6 +240,23 @@ impl fmt::Display for Converted {
             return match self.damage_count {
                 0 => Ok(()),
                 places => writeln!(f, "  damaged in {}: what was in them is lost", plural(places, "place")),
+            };
+        }
+        if let Some(saves) = self.saves {
+            let (from, to) = match self.format {
+                "saves" => ("root of saves", "saves of aw-save"),
+                _ => ("saves of aw-save", "root of saves"),
+            };
+            let (bytes, bytes_out) = (count(self.bytes), count(self.bytes_out));
+            writeln!(f, "  {from}, {bytes} bytes -> {to}, {bytes_out} bytes, {}", plural(saves, "save"))?;
+            return match self.damage_count {
+                0 => Ok(()),
+                places => writeln!(
+                    f,
+                    "  {} can't be read and {} lost",
+                    plural(places, "save"),
+                    if places == 1 { "is" } else { "are" }
+                ),
             };
         }
         let entities = self.entities.map(|entities| format!(", {}", plural(entities, "entity")));

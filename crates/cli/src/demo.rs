@@ -9,6 +9,7 @@ mod in_hecs;
 mod measure;
 mod memory;
 mod report;
+mod slots;
 mod spawn;
 mod streamed;
 mod world;
@@ -44,6 +45,10 @@ pub(crate) fn run(args: &DemoArgs, progress: &Progress) -> Result<Demonstration,
 }
 
 fn show<M, W: Ecs<M>>(args: &DemoArgs, progress: &Progress) -> Result<Demonstration, Error> {
+    if let Some(root) = &args.saver {
+        slots::save_on(root)?;
+        return Ok(Demonstration::new(W::NAME, 0));
+    }
     let folder = Folder::new(args.dir.as_deref())?;
     let mut demonstration = Demonstration::new(W::NAME, args.entities);
     if args.memory_only {
@@ -61,6 +66,8 @@ fn show<M, W: Ecs<M>>(args: &DemoArgs, progress: &Progress) -> Result<Demonstrat
             demonstration.checks.push(check_bytes(path, *codec)?);
         }
     }
+    progress.step("saving to slots");
+    demonstration.checks.extend(slots::check::<M, W>(args.entities, folder.path())?);
     demonstration.checks.push(aw_save::check());
     if args.dir.is_some() {
         let kept = files.iter().take(kept);

@@ -6,6 +6,7 @@ use std::{
 use keepstone::{
     compat, ecs,
     format::{self, FirstBytes, Format, Kind},
+    slots::{self, SaveId},
     storage, world,
 };
 
@@ -21,6 +22,21 @@ pub(crate) enum Error {
 
     #[error(transparent)]
     Files(#[from] world::Error),
+
+    #[error(transparent)]
+    Slots(Box<slots::Error>),
+
+    #[error("{}: {found} found; that of a root of saves is a container of kind save root", path.display())]
+    NoSaveRoot { path: PathBuf, found: String },
+
+    #[error("save {id} is not there but {}; leave --player and --slot out", elsewhere(player, *slot))]
+    ElsewhereSaved { id: SaveId, player: String, slot: Option<u8> },
+
+    #[error("save {id} holds a value, not bytes; add --json to see it, or export it")]
+    IsValue { id: SaveId },
+
+    #[error("save {id} holds more than bytes: sections {sections}; write it to a file with `keepstone slot export {} {id} OUT.keep`, which inspect, convert and diff take", root.display())]
+    IsSections { id: SaveId, sections: String, root: PathBuf },
 
     #[error("{}", path.display())]
     Keep { path: PathBuf, source: format::Error },
@@ -40,7 +56,7 @@ pub(crate) enum Error {
     #[error("{}: is a directory without a write-ahead log; name a file in it", path.display())]
     Directory { path: PathBuf },
 
-    #[error("{}: is a directory without a write-ahead log or recycled generations of its own; name what is in it: {}", path.display(), below.join(", "))]
+    #[error("{}: is a directory without a write-ahead log, recycled generations or saves of its own; name what is in it: {}", path.display(), below.join(", "))]
     DirectoryAbove { path: PathBuf, below: Vec<String> },
 
     #[error("{}: is neither a file nor a directory", path.display())]
@@ -76,6 +92,9 @@ pub(crate) enum Error {
     #[error("{}: is a write-ahead log, which has no other format; repair copies it", path.display())]
     IsLog { path: PathBuf },
 
+    #[error("{}: is a root of saves; --to awsv makes directories of aw-save of it, and repair copies it", path.display())]
+    IsSaves { path: PathBuf },
+
     #[error("{}: is there already; name a directory that is not", path.display())]
     OutExists { path: PathBuf },
 
@@ -98,8 +117,11 @@ pub(crate) enum Error {
     #[error("{}: is a delta of which something is lost, and what is left would make another state than the next delta of its chain is for; load the base with the deltas before it, or take a new base", path.display())]
     DeltaLost { path: PathBuf },
 
-    #[error("there is no conversion to {target} yet; --to keep, json and pecs are built")]
-    TargetNotBuilt { target: &'static str },
+    #[error("{}: {found} found, which is no save of aw-save; only .awsv files and the containers that convert makes of them are taken here", path.display())]
+    NoSave { path: PathBuf, found: String },
+
+    #[error("{}: is to be a save of aw-save, which is always lz4; leave --codec out", path.display())]
+    AlwaysLz4 { path: PathBuf },
 
     #[error("{}: {found} found, which holds no worlds; only worlds (.keep, .pecs, JSON) are taken here", path.display())]
     NoWorlds { path: PathBuf, found: String },
@@ -129,11 +151,18 @@ impl Error {
                 kind => kind,
             },
             Self::Files(source) => source.kind(),
+            Self::Slots(source) => source.kind(),
             Self::Keep { source, .. } => source.kind(),
             Self::World { source, .. } | Self::Capture { source } => source.kind(),
             Self::Foreign { source, .. } => source.kind(),
-            Self::UnknownFormat { .. } | Self::NothingLeft { .. } | Self::DeltaLost { .. } => Kind::Damaged,
-            Self::NoLog { .. } | Self::NoVectors { .. } | Self::NoGeneration { .. } => Kind::NotFound,
+            Self::UnknownFormat { .. }
+            | Self::NothingLeft { .. }
+            | Self::DeltaLost { .. }
+            | Self::NoSaveRoot { .. } => Kind::Damaged,
+            Self::NoLog { .. }
+            | Self::NoVectors { .. }
+            | Self::NoGeneration { .. }
+            | Self::ElsewhereSaved { .. } => Kind::NotFound,
             Self::AppendStopped { source, .. } => source.kind(),
             Self::Stdin { .. } | Self::Stdout { .. } => Kind::Io,
             Self::NotBuilt { .. }
@@ -147,18 +176,35 @@ impl Error {
             | Self::SameFile { .. }
             | Self::OutExists { .. }
             | Self::IsLog { .. }
+            | Self::IsSaves { .. }
             | Self::NoCodec { .. }
             | Self::OutInside { .. }
             | Self::NoWorlds { .. }
             | Self::OneWorld { .. }
             | Self::TextCodec { .. }
-            | Self::TargetNotBuilt { .. } => Kind::Misuse,
+            | Self::IsValue { .. }
+            | Self::IsSections { .. }
+            | Self::NoSave { .. }
+            | Self::AlwaysLz4 { .. } => Kind::Misuse,
         }
     }
 
     /// The message with those of all causes that it doesn't repeat already.
     pub(crate) fn message(&self) -> String {
         with_causes(self)
+    }
+}
+
+impl From<slots::Error> for Error {
+    fn from(source: slots::Error) -> Self {
+        Self::Slots(Box::new(source))
+    }
+}
+
+fn elsewhere(player: &str, slot: Option<u8>) -> String {
+    match slot {
+        Some(slot) => format!("in slot {slot} of player {player:?}"),
+        None => format!("the profile of player {player:?}"),
     }
 }
 

@@ -10,6 +10,8 @@ mod keep;
 mod log;
 mod metadata;
 mod pecs;
+mod save_head;
+mod saves;
 mod sections;
 mod tables;
 mod world;
@@ -25,8 +27,9 @@ use crate::progress::Progress;
 use crate::source::Source;
 use crate::text::Shown;
 
+pub(crate) use save_head::TAGS as SAVE_TAGS;
 pub(crate) use sections::is_of_world;
-pub(crate) use world::{is_column, numbers as world_numbers};
+pub(crate) use world::{holds_worlds, is_column, numbers as world_numbers};
 
 /// What `inspect` says.
 #[derive(Debug, Serialize)]
@@ -48,6 +51,8 @@ enum Contents {
     EdgeVec(Box<edgevec::Log>),
     Evec(Box<evec::Snapshot>),
     Generations(Box<generations::Directory>),
+    Saves(Box<saves::Root>),
+    Save(Box<saves::SaveFile>),
 }
 
 /// Says what the file at `path` is.
@@ -56,8 +61,14 @@ pub(crate) fn run(path: &Path, progress: &Progress) -> Result<Inspected, Error> 
     if let Some(found) = crate::log::find(path)? {
         return Ok(inspected(Contents::Log(Box::new(log::inspect(&found)?))));
     }
+    if let Some(alone) = crate::saves::find_file(path)? {
+        return Ok(inspected(Contents::Save(Box::new(saves::inspect_file(path, &alone)?))));
+    }
     if let Some(found) = crate::generations::find(path)? {
         return Ok(inspected(Contents::Generations(Box::new(generations::inspect(path, &found)?))));
+    }
+    if let Some(found) = crate::saves::find(path)? {
+        return Ok(inspected(Contents::Saves(Box::new(saves::inspect(&found)?))));
     }
     if let Some(bytes) = crate::edgevec::find(path)? {
         return Ok(inspected(Contents::EdgeVec(Box::new(edgevec::inspect(path, &bytes)?))));
@@ -90,6 +101,8 @@ impl fmt::Display for Inspected {
             Contents::EdgeVec(log) => write!(f, "{log}"),
             Contents::Evec(snapshot) => write!(f, "{snapshot}"),
             Contents::Generations(generations) => write!(f, "{generations}"),
+            Contents::Saves(root) => write!(f, "{root}"),
+            Contents::Save(save) => write!(f, "{save}"),
         }
     }
 }

@@ -17,6 +17,8 @@ mod log;
 mod output;
 mod progress;
 mod repair;
+mod saves;
+mod slot;
 mod source;
 mod text;
 mod vectors;
@@ -68,6 +70,7 @@ fn run(args: &Args) -> Exit {
             progress.clear();
             output.finish("diff", Some(&options.a), result)
         }
+        Verb::Slot { verb } => slot::run(verb, output, &progress),
         Verb::Vectors { verb } => vectors::run(verb, output, &progress),
         Verb::Wal { verb } => wal::run(verb, output, &progress),
         Verb::Demo(options) => {

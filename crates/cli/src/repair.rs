@@ -8,13 +8,14 @@ mod log;
 mod lost;
 mod parts;
 mod rebuild;
+mod saves;
 mod sections;
 mod tables;
 mod world;
 
 use std::{fmt, path::Path};
 
-use keepstone::format::{self, FileKind, Format, Kind, Limits, LogPosition, ReadAt, Reader, detect, salvage};
+use keepstone::format::{FileKind, Format, Kind, Limits, LogPosition, ReadAt, Reader, detect, salvage};
 use serde::Serialize;
 
 use self::arrays::Lengths;
@@ -22,7 +23,7 @@ use self::found::Found;
 use self::lost::Lost;
 use self::rebuild::rebuild;
 use crate::args::RepairArgs;
-use crate::convert::{WRITING, copy, refuse_same, replace};
+use crate::convert::{blamed, copy, refuse_same, replace};
 use crate::error::Error;
 use crate::output::{Exit, Report};
 use crate::progress::Progress;
@@ -97,17 +98,25 @@ struct Written {
 pub(crate) enum Mended {
     Container(Repaired),
     Log(log::Repaired),
+    Saves(saves::Copied),
 }
 
 /// Writes all that verifies of what is at `args.path` to `args.out`.
 pub(crate) fn run_any(args: &RepairArgs, progress: &Progress) -> Result<Mended, Error> {
-    match crate::log::find(&args.path)? {
-        Some(found) => log::run(&args.path, &found, &args.out, progress).map(Mended::Log),
-        None => match crate::generations::find(&args.path)? {
-            Some(found) => generation::run(args, found).map(Mended::Container),
-            None => run(args, progress).map(Mended::Container),
-        },
+    let path = &args.path;
+    if let Some(found) = crate::log::find(path)? {
+        return log::run(path, &found, &args.out, progress).map(Mended::Log);
     }
+    if let Some(alone) = crate::saves::find_file(path)? {
+        return saves::run_file(args, &alone).map(Mended::Container);
+    }
+    if let Some(found) = crate::generations::find(path)? {
+        return generation::run(args, found).map(Mended::Container);
+    }
+    if let Some(found) = crate::saves::find(path)? {
+        return saves::run(path, &found, &args.out, progress).map(Mended::Saves);
+    }
+    run(args, progress).map(Mended::Container)
 }
 
 /// Writes all that verifies of the container at `args.path` to `args.out`.
@@ -200,16 +209,10 @@ fn is_sound<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<bool, Error> {
 
 fn copy_whole<R: ReadAt>(path: &Path, out: &Path, reader: &Reader<R>) -> Result<(Written, u64), Error> {
     let (sections, bytes_out) =
-        replace(out, |writer| copy(reader, writer, None).map_err(|source| blame(path, out, source)))?;
+        replace(out, |writer| copy(reader, writer, None).map_err(|source| blamed(path, out, source)))?;
     let header = reader.header();
     let entities = reader.tail().entity_count();
     Ok((Written { kind: header.kind, sections, entities, lost: Vec::new(), left_out: None }, bytes_out))
-}
-
-/// Says which of the two files an error is about.
-fn blame(path: &Path, out: &Path, source: format::Error) -> Error {
-    let path = if matches!(source, format::Error::Io { op: WRITING, .. }) { out } else { path };
-    Error::Keep { path: path.to_owned(), source }
 }
 
 impl Report for Mended {
@@ -217,6 +220,7 @@ impl Report for Mended {
         match self {
             Self::Container(repaired) => repaired.exit(),
             Self::Log(repaired) => repaired.exit(),
+            Self::Saves(copied) => copied.exit(),
         }
     }
 
@@ -224,6 +228,7 @@ impl Report for Mended {
         match self {
             Self::Container(repaired) => &repaired.warnings,
             Self::Log(_) => &[],
+            Self::Saves(copied) => copied.warnings(),
         }
     }
 }
@@ -233,6 +238,7 @@ impl fmt::Display for Mended {
         match self {
             Self::Container(repaired) => repaired.fmt(f),
             Self::Log(repaired) => repaired.fmt(f),
+            Self::Saves(copied) => copied.fmt(f),
         }
     }
 }

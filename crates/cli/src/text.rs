@@ -139,7 +139,12 @@ impl Grid {
     }
 
     pub(crate) fn line<const N: usize>(&mut self, cells: [String; N]) {
-        self.lines.push(cells.into());
+        self.line_of(cells.into());
+    }
+
+    /// As [`Grid::line`], where only the program knows how many there are.
+    pub(crate) fn line_of(&mut self, cells: Vec<String>) {
+        self.lines.push(cells);
     }
 }
 

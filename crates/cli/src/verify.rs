@@ -10,6 +10,7 @@ pub(crate) mod log;
 mod parts;
 pub(crate) mod pecs;
 mod ranks;
+pub(crate) mod saves;
 
 use std::{fmt, path::Path};
 
@@ -51,6 +52,7 @@ pub(crate) struct Verified {
 pub(crate) enum Checked {
     File(Verified),
     Log(log::Verified),
+    Saves(saves::Checked),
 }
 
 /// Checks the file at `path`.
@@ -70,8 +72,14 @@ pub(crate) fn run_any(path: &Path, progress: &Progress) -> Result<Checked, Error
     if let Some(found) = crate::log::find(path)? {
         return Ok(Checked::Log(log::verify(path, &found, progress)?));
     }
+    if let Some(alone) = crate::saves::find_file(path)? {
+        return saves::verify_file(path, &alone).map(Checked::File);
+    }
     if let Some(found) = crate::generations::find(path)? {
         return generations::verify(path, found).map(Checked::File);
+    }
+    if let Some(found) = crate::saves::find(path)? {
+        return saves::verify(&found, None, progress).map(Checked::Saves);
     }
     if let Some(bytes) = crate::edgevec::find(path)? {
         return edgevec::verify(path, &bytes).map(Checked::File);
@@ -130,6 +138,7 @@ impl Report for Checked {
         match self {
             Self::File(verified) => verified.exit(),
             Self::Log(verified) => verified.exit(),
+            Self::Saves(verified) => verified.exit(),
         }
     }
 }
@@ -139,6 +148,7 @@ impl fmt::Display for Checked {
         match self {
             Self::File(verified) => verified.fmt(f),
             Self::Log(verified) => verified.fmt(f),
+            Self::Saves(verified) => verified.fmt(f),
         }
     }
 }
@@ -165,7 +175,7 @@ impl fmt::Display for Verified {
         let state = if is_good { "good" } else { "the newest is good, an older one is not" };
         writeln!(f, "{name}: {state}")?;
         let parts = match self.format {
-            "keep" | "generations" => {
+            "keep" | "generations" | "save" => {
                 format!(", {}, {}", plural(self.sections, "section"), plural(self.chunks, "chunk"))
             }
             _ => String::new(),

@@ -14,7 +14,7 @@ fn a_thousand_entities_come_back_and_every_check_holds() {
     let values = document["values"].as_u64().unwrap();
     assert!((2350..2400).contains(&values), "{values}");
     let checks = document["checks"].as_array().unwrap();
-    assert_eq!(checks.len(), 10);
+    assert_eq!(checks.len(), 16);
     assert!(checks.iter().all(|check| check["ok"] == true), "{checks:?}");
     let measurements = document["measurements"].as_array().unwrap();
     assert_eq!(measurements.len(), 6);
@@ -65,7 +65,7 @@ fn hecs_shows_the_same_world_but_for_the_resource() {
         assert_eq!(number(&hecs, key) + 1, number(&bevy, key), "{key}");
     }
     let checks = hecs["checks"].as_array().unwrap();
-    assert_eq!(checks.len(), 10);
+    assert_eq!(checks.len(), 16);
     assert!(checks.iter().all(|check| check["ok"] == true), "{checks:?}");
 }
 

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use keepstone::slots::{Bytes, Player, SaveManager, SaveOptions, SaveReader};
 use keepstone::storage::{Durability, Wal, WalOptions};
 use tempfile::TempDir;
 
@@ -31,7 +32,8 @@ fn saves_of_aw_save_are_converted_as_the_guide_says() {
     let dir = TempDir::new().unwrap();
     let name = "slot05_2026-03-13T08-45-25Z_6ea6b68a-b2e8-41b3-bc0a-09d93acfe4cd.awsv";
     fs::copy(fixture(name), dir.path().join(name)).unwrap();
-    check("from-aw-save.md", &dir, &[0, 0, 0]);
+    check("from-aw-save.md", &dir, &[0, 0, 0, 0]);
+    assert!(fs::read(dir.path().join("back.awsv")).unwrap().starts_with(b"ASVS\x02"));
 }
 
 #[test]
@@ -67,6 +69,21 @@ fn damaged_logs_are_repaired_as_the_guide_says() {
     bytes[at] ^= 1;
     fs::write(&segment, bytes).unwrap();
     check("write-ahead-log.md", &dir, &[1, 1, 1, 0]);
+}
+
+#[test]
+fn saves_in_slots_are_looked_after_as_the_guide_says() {
+    let dir = TempDir::new().unwrap();
+    let root = dir.path().join("saves");
+    let manager = SaveManager::open(&root, SaveOptions::default()).unwrap();
+    let saved = [&b"first"[..], b"second"].map(|state| manager.save("ann", 0, &Bytes::from(state)).unwrap());
+    let path = root.join(Player::new("ann").unwrap().dir_name()).join(saved[1].save.file_name());
+    drop(manager);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[4096 + usize::try_from(saved[1].save.bytes()).unwrap() / 2] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    check("slots.md", &dir, &[0, 0, 1, 1]);
+    assert_eq!(SaveReader::open(dir.path().join("repaired")).unwrap().list("ann").unwrap().len(), 1);
 }
 
 #[test]

@@ -1,19 +1,25 @@
 use std::{
-    io::{self, Write as _},
+    io::{self, Write},
     path::Path,
 };
 
 use keepstone::format::{
-    self, Codec, Filter, Limits, ReadAt, Reader, Section, SectionLayout, SectionOptions, Writer,
+    self, Codec, Filter, Limits, Metadata, ReadAt, Reader, Section, SectionLayout, SectionOptions, Writer,
     WriterOptions,
 };
 
-use super::{Out, Written, replace};
+use super::{Written, replace};
 use crate::error::Error;
 use crate::source::Source;
 
 /// What the writer of containers calls its own work in errors.
 pub(crate) const WRITING: &str = "writing the container";
+
+/// Says which of two files an error of a copy is about.
+pub(crate) fn blamed(path: &Path, out: &Path, source: format::Error) -> Error {
+    let path = if matches!(source, format::Error::Io { op: WRITING, .. }) { out } else { path };
+    Error::Keep { path: path.to_owned(), source }
+}
 
 /// Copies a container section by section, decoded and encoded again if there is a codec for it.
 pub(super) fn convert(
@@ -23,15 +29,20 @@ pub(super) fn convert(
     codec: Option<Codec>,
 ) -> Result<(Written, u64), Error> {
     let limits = Limits::for_file_len(source.len());
-    let keep = |source| Error::Keep { path: path.to_owned(), source };
-    let reader = Reader::open(source, limits).map_err(keep)?;
-    let (sections, bytes_out) = replace(out, |writer| {
-        copy(&reader, writer, codec).map_err(|source| match source {
-            // What is written failed, not what is read.
-            format::Error::Io { op: WRITING, .. } => Error::Keep { path: out.to_owned(), source },
-            source => keep(source),
-        })
-    })?;
+    let reader =
+        Reader::open(source, limits).map_err(|source| Error::Keep { path: path.to_owned(), source })?;
+    convert_from(path, out, &reader, codec)
+}
+
+/// As [`convert`], of a container that is open.
+pub(super) fn convert_from<R: ReadAt>(
+    path: &Path,
+    out: &Path,
+    reader: &Reader<R>,
+    codec: Option<Codec>,
+) -> Result<(Written, u64), Error> {
+    let (sections, bytes_out) =
+        replace(out, |writer| copy(reader, writer, codec).map_err(|source| blamed(path, out, source)))?;
     let written = Written {
         kind: reader.header().kind.to_string(),
         codec,
@@ -47,33 +58,53 @@ pub(super) fn convert(
 }
 
 /// Copies every section. Returns how many there are.
-pub(crate) fn copy<'f, R: ReadAt>(
+pub(crate) fn copy<W: Write, R: ReadAt>(
     reader: &Reader<R>,
-    out: Out<'f>,
+    out: W,
     codec: Option<Codec>,
-) -> Result<(Out<'f>, u32), format::Error> {
+) -> Result<(W, u32), format::Error> {
+    copy_with(reader, out, codec, reader.head().clone())
+}
+
+/// As [`copy`], under another head.
+pub(crate) fn copy_with<W: Write, R: ReadAt>(
+    reader: &Reader<R>,
+    out: W,
+    codec: Option<Codec>,
+    head: Metadata,
+) -> Result<(W, u32), format::Error> {
     let header = reader.header();
     let mut options = WriterOptions::new(header.kind)
         .store(header.store_id, 0)
-        .head(reader.head().clone())
+        .head(head)
         .codec(codec.unwrap_or(Codec::None));
     options.in_parts = header.is_in_parts();
     let mut writer = Writer::new(out, options)?;
-    for section in reader.sections() {
-        match codec {
-            // What is skipped by whoever doesn't know it is nothing to touch either.
-            Some(codec) if section.layout() == SectionLayout::Coded && !section.id().is_ancillary() => {
-                encode_again(&mut writer, reader, section, codec)?;
-            }
-            _ => writer.copy_section(reader, section)?,
-        }
-    }
+    copy_sections(reader, &mut writer, codec)?;
     let (out, written) = writer.finish(reader.tail().clone())?;
     Ok((out, written.sections))
 }
 
-fn encode_again<R: ReadAt>(
-    writer: &mut Writer<Out<'_>>,
+/// Copies every section, as it is or with another codec.
+pub(crate) fn copy_sections<W: Write, R: ReadAt>(
+    reader: &Reader<R>,
+    writer: &mut Writer<W>,
+    codec: Option<Codec>,
+) -> Result<(), format::Error> {
+    for section in reader.sections() {
+        match codec {
+            // What is skipped by whoever doesn't know it is nothing to touch either.
+            Some(codec) if section.layout() == SectionLayout::Coded && !section.id().is_ancillary() => {
+                encode_again(writer, reader, section, codec)?;
+            }
+            _ => writer.copy_section(reader, section)?,
+        }
+    }
+    Ok(())
+}
+
+fn encode_again<W: Write, R: ReadAt>(
+    writer: &mut Writer<W>,
     reader: &Reader<R>,
     section: &Section,
     codec: Codec,

@@ -5,11 +5,13 @@ use std::path::Path;
 use keepstone::{
     compat::pecs::PecsRows,
     ecs::{self, Json, ReadOptions, WorldDoc, WorldFormat as _, list_worlds},
-    format::{FileKind, Format, Limits, ReadAt, Reader, SectionId, detect, tag},
+    format::{Format, Limits, ReadAt, Reader, SectionId, detect, tag},
 };
 
 use crate::error::Error;
+use crate::inspect::{SAVE_TAGS, holds_worlds};
 use crate::progress::Progress;
+use crate::saves;
 use crate::source::{self, Source};
 use crate::text::plural;
 
@@ -39,9 +41,16 @@ pub(crate) struct Worlds {
 impl Worlds {
     /// Reads all worlds of a file. A file of another kind is an error.
     pub(crate) fn read(path: &Path, progress: &Progress) -> Result<Self, Error> {
+        if saves::find_file(path)?.is_some() {
+            return of_container(path, "save", &saves::open(path)?);
+        }
         let (source, first) = Source::open_any(path, progress)?;
         match detect(&first) {
-            Some(Format::Keep) => of_container(path, source),
+            Some(Format::Keep) => {
+                let limits = Limits::for_file_len(source.len());
+                let keep = |source| Error::Keep { path: path.to_owned(), source };
+                of_container(path, "keep", &Reader::open(source, limits).map_err(keep)?)
+            }
             Some(Format::Pecs) => of_pecs(path),
             None if Json.detect(&first) => of_json(path),
             None => Err(Error::unknown(path, &first)),
@@ -55,21 +64,18 @@ pub(super) fn is_json(first: &[u8]) -> bool {
     detect(first).is_none() && Json.detect(first)
 }
 
-fn of_container(path: &Path, source: Source) -> Result<Worlds, Error> {
-    let keep = |source| Error::Keep { path: path.to_owned(), source };
+fn of_container<R: ReadAt>(path: &Path, format: &'static str, reader: &Reader<R>) -> Result<Worlds, Error> {
     let world = |source| Error::World { path: path.to_owned(), source };
-    let limits = Limits::for_file_len(source.len());
-    let reader = Reader::open(source, limits).map_err(keep)?;
-    let kind = reader.header().kind;
-    if kind != FileKind::WORLD {
-        return Err(Error::NoWorlds { path: path.to_owned(), found: format!("a container of kind {kind}") });
+    if !holds_worlds(reader) {
+        let found = format!("a container of kind {}", reader.header().kind);
+        return Err(Error::NoWorlds { path: path.to_owned(), found });
     }
     let mut docs = Vec::new();
-    for entry in list_worlds(&reader).map_err(world)? {
-        docs.push(WorldDoc::decode(&reader, entry.world).map_err(world)?.into_owned());
+    for entry in list_worlds(reader).map_err(world)? {
+        docs.push(WorldDoc::decode(reader, entry.world).map_err(world)?.into_owned());
     }
-    let (bytes, not_in_docs) = (reader.bytes(), beside_worlds(&reader));
-    Ok(Worlds { format: "keep", bytes, docs, warnings: Vec::new(), not_in_docs })
+    let (bytes, not_in_docs) = (reader.bytes(), beside_worlds(reader));
+    Ok(Worlds { format, bytes, docs, warnings: Vec::new(), not_in_docs })
 }
 
 /// What a container of worlds has beside them.
@@ -90,7 +96,11 @@ fn beside_worlds<R: ReadAt>(reader: &Reader<R>) -> Vec<String> {
         tag::TICK,
         tag::LOG_POSITION,
     ];
-    for (tag, _) in reader.head().tags().filter(|(tag, _)| !known.contains(tag)) {
+    let is_of_save = |tag: u16| SAVE_TAGS.contains(&tag);
+    if reader.head().tags().any(|(tag, _)| is_of_save(tag)) {
+        found.push("what the save says of itself: its id, player, slot and the like".to_owned());
+    }
+    for (tag, _) in reader.head().tags().filter(|(tag, _)| !known.contains(tag) && !is_of_save(*tag)) {
         found.push(format!("head metadata {tag:#06x}, which this build doesn't know"));
     }
     let customs = reader.tail().customs().count() as u64;

@@ -61,10 +61,10 @@ pub(super) fn inspect(path: &Path, source: Source) -> Result<Container, Error> {
 pub(super) fn describe<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Container, Error> {
     let header = *reader.header();
     let sections = sections::summarize(reader);
-    let (world_count, worlds) = match header.kind {
-        FileKind::WORLD if header.is_in_parts() => (1, world::inspect(path, reader)?),
-        FileKind::WORLD => (world::numbers(reader).len(), world::inspect(path, reader)?),
-        _ => (0, Vec::new()),
+    let (world_count, worlds) = match world::holds_worlds(reader) {
+        true if header.is_in_parts() => (1, world::inspect(path, reader)?),
+        true => (world::numbers(reader).len(), world::inspect(path, reader)?),
+        false => (0, Vec::new()),
     };
     let delta = (header.kind == FileKind::DELTA).then(|| delta::inspect(reader)).transpose();
     let (delta, delta_fault) = match delta {

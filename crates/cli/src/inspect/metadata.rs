@@ -6,6 +6,7 @@ use keepstone::{
 };
 use serde::Serialize;
 
+use super::save_head::{self, SaveHead};
 use crate::text::{Shown, count, date, hex};
 
 /// What stood in a file before its body was written.
@@ -19,6 +20,9 @@ pub(super) struct HeadMetadata {
     world_version: Option<u32>,
     tick: Option<u64>,
     log_position: Option<LogPosition>,
+    /// Of a save in a slot, or a note about one.
+    #[serde(flatten)]
+    save: Option<SaveHead>,
     custom: BTreeMap<String, Value>,
     unknown_tags: BTreeMap<String, String>,
 }
@@ -78,6 +82,8 @@ const TAIL_TAGS: [u16; 3] = [tag::ENTITY_COUNT, tag::VALUE_COUNT, tag::SCHEMA_HA
 impl HeadMetadata {
     pub(super) fn new(head: &Metadata) -> Self {
         let meta = WorldMeta::from_metadata(head);
+        let of_save = if head.get(tag::SAVE_ID).is_some() { save_head::TAGS.as_slice() } else { &[] };
+        let known = [&HEAD_TAGS, of_save].concat();
         Self {
             created_at: meta.created_at_ns.map(date),
             created_at_ns: meta.created_at_ns,
@@ -89,8 +95,9 @@ impl HeadMetadata {
             log_position: head
                 .log_position()
                 .map(|position| LogPosition { log_id: hex(&position.log_id), lsn: position.lsn }),
+            save: SaveHead::new(head),
             custom: customs(head),
-            unknown_tags: unknown_tags(head, &HEAD_TAGS),
+            unknown_tags: unknown_tags(head, &known),
         }
     }
 
@@ -109,6 +116,7 @@ impl HeadMetadata {
         line("tick", self.tick.map(count));
         let position = self.log_position.as_ref();
         line("log", position.map(|at| format!("up to record {} of log {}", count(at.lsn), at.log_id)));
+        lines.extend(self.save.iter().flat_map(SaveHead::lines));
         lines.extend(rest(&self.custom, &self.unknown_tags));
         lines
     }

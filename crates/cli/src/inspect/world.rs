@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, fmt, path::Path};
 
 use keepstone::{
     ecs::{ComponentSchema, Encoding, Schema},
-    format::{self, ReadAt, Reader, Section, SectionId},
+    format::{self, FileKind, ReadAt, Reader, Section, SectionId},
 };
 use serde::Serialize;
 
@@ -53,7 +53,17 @@ struct Component {
     codecs: Vec<String>,
 }
 
-/// The numbers of the worlds that sections belong to; a file of this kind has world 0 at least.
+/// Whether a container has worlds: one of kind world always, and a save where a world was saved to a slot.
+pub(crate) fn holds_worlds<R: ReadAt>(reader: &Reader<R>) -> bool {
+    let tells_of_world = |section: &Section| [SectionId::SCHEMA, SectionId::TABLES].contains(&section.id());
+    match reader.header().kind {
+        FileKind::WORLD => true,
+        FileKind::SAVE => reader.sections().iter().any(tells_of_world),
+        _ => false,
+    }
+}
+
+/// The numbers of the worlds that sections belong to; a container that has worlds has world 0 at least.
 pub(crate) fn numbers<R: ReadAt>(reader: &Reader<R>) -> BTreeSet<u16> {
     let of_worlds = reader.sections().iter().filter(|section| sections::is_of_world(section.id()));
     let mut numbers: BTreeSet<u16> =

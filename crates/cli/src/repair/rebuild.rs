@@ -16,9 +16,9 @@ use keepstone::{
 use super::found::{self, FoundSection};
 use super::lost::Lost;
 use super::parts::{self, InParts};
-use super::{LeftOut, Written, blame, world};
+use super::{LeftOut, Written, world};
 use crate::arrays::is_of_array;
-use crate::convert::replace;
+use crate::convert::{blamed, replace};
 use crate::error::{Error, with_causes};
 use crate::inspect::is_of_world;
 
@@ -61,7 +61,7 @@ pub(super) fn rebuild(
     }
     let (sections, bytes_out) = replace(out, |writer| {
         write(writer, report, head, kind, worlds.as_ref(), &complete)
-            .map_err(|source| blame(path, out, source))
+            .map_err(|source| blamed(path, out, source))
     })?;
     Ok((Written { kind, sections, entities, lost, left_out }, bytes_out))
 }

@@ -2,13 +2,13 @@ use std::{error::Error as _, fmt};
 
 use keepstone::{
     compat, ecs,
-    format::{self, FileKind, FirstBytes, ReadAt, Reader, Section},
+    format::{self, FirstBytes, ReadAt, Reader, Section},
     storage,
 };
 use serde::Serialize;
 
 use crate::error::with_causes;
-use crate::inspect::{is_column, is_of_world};
+use crate::inspect::{holds_worlds, is_column, is_of_world};
 use crate::text::Shown;
 
 /// Parts whose schema is asked for the name of a component when that of its own part is damaged.
@@ -149,6 +149,11 @@ impl Damage {
         Self::new(&format!("generation {generation}"), None, with_causes(error))
     }
 
+    /// A file of a root of saves that isn't what its name says, or whose parts can't be told apart.
+    pub(super) fn of_file(what: &str, fault: &str) -> Self {
+        Self::new(what, None, fault.to_owned())
+    }
+
     /// Says what it is a part of.
     pub(super) fn within(self, outer: &str) -> Self {
         Self { what: format!("{outer}: {}", self.what), ..self }
@@ -260,7 +265,7 @@ impl fmt::Display for Damage {
 
 /// The name of the component that a section belongs to, where the schema can still be read.
 fn component_of<R: ReadAt>(reader: &Reader<R>, section: &Section) -> Option<String> {
-    if reader.header().kind != FileKind::WORLD || !is_column(section) {
+    if !holds_worlds(reader) || !is_column(section) {
         return None;
     }
     let own = u16::try_from(section.instance() >> 16).ok()?;

@@ -9,7 +9,7 @@ use keepstone::{
 use super::{Damage, Verified, parts};
 use crate::arrays;
 use crate::error::Error;
-use crate::inspect::world_numbers;
+use crate::inspect::{holds_worlds, world_numbers};
 use crate::source::Source;
 use crate::text::hex;
 
@@ -77,10 +77,10 @@ pub(super) fn check<R: ReadAt + Sync>(
 /// Checks what the sections of a container say, as far as it is of a kind that is known.
 pub(crate) fn structure<R: ReadAt>(path: &Path, reader: &Reader<R>) -> Result<Structure, Error> {
     let mut structure = match reader.header().kind {
-        FileKind::WORLD if reader.header().is_in_parts() => parts::check(path, reader)?,
-        FileKind::WORLD => check_worlds(path, reader)?,
         FileKind::DELTA => check_delta(path, reader)?,
-        _ => Structure::default(),
+        _ if !holds_worlds(reader) => Structure::default(),
+        _ if reader.header().is_in_parts() => parts::check(path, reader)?,
+        _ => check_worlds(path, reader)?,
     };
     check_arrays(path, reader, &mut structure)?;
     if !Converted::is_in(reader) {
