@@ -104,6 +104,11 @@ impl Plan {
         format!("{}/{}", self.name, self.size)
     }
 
+    /// The name without the size.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// Starts the case of this name and size.
     pub fn case(&self) -> Case {
         Case::new(self.name, self.size.clone())

@@ -15,6 +15,7 @@ mod load_hecs;
 mod migrate;
 mod parts;
 mod restore;
+mod slots;
 mod snapshot;
 mod stores;
 mod verify;
@@ -63,6 +64,7 @@ pub fn all(log_mib: u32) -> Vec<Plan> {
     plans.push(Plan::new("durable save", "1 MB", 1_000_000, durable::case));
     plans.extend(generation_plans());
     plans.extend(snapshot_plans());
+    plans.extend(slots::plans());
     plans.extend(wal_plans(log_mib));
     plans
 }

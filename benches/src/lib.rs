@@ -19,6 +19,8 @@
 #![deny(unsafe_code)]
 
 pub mod alloc;
+pub mod aw_save;
+pub mod bundle;
 mod case;
 pub mod cases;
 pub mod columns;
@@ -29,9 +31,12 @@ pub mod insert_by_ids;
 pub mod machine;
 pub mod mapped;
 pub mod mixed;
+pub mod named;
 pub mod protocol;
+pub mod published;
 mod run;
 mod scratch;
+pub mod sleeper;
 pub mod stats;
 pub mod table;
 pub mod vectors;

@@ -1,11 +1,12 @@
-//! Measures every case against its floor and prints a table; `keepstone-benches [--dir PATH] [--log-mib N] [FILTER]`.
+//! Measures every case against its floor and prints a table; `keepstone-benches [--dir PATH] [--log-mib N] [--report FILE] [FILTER]`.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is what this program is for")]
 
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
-use keepstone_benches::{Budget, Verdict, cases, machine, run, table};
+use keepstone::storage::{Durability, OsFiles, atomic};
+use keepstone_benches::{Budget, Verdict, cases, machine, published, run, table};
 
 /// Enough to see the ratio; the sizes that limits are promised for are asked for by hand.
 const LOG_MIB: u32 = 128;
@@ -17,6 +18,7 @@ const CASE_TIME: Duration = Duration::from_secs(2);
 struct Arguments {
     dir: Option<PathBuf>,
     log_mib: Option<u32>,
+    report: Option<PathBuf>,
     filter: Option<String>,
 }
 
@@ -41,11 +43,36 @@ fn main() -> Result<()> {
         eprintln!("{}", plan.id());
         results.push(run(&mut plan.build(&dir)?, Budget::time(CASE_TIME))?);
     }
-    println!("{}", table::render(&results));
+    let measured = table::render(&results);
+    println!("{measured}");
+    let published = published::render(&results);
+    if !published.is_empty() {
+        println!("{published}");
+    }
     let limited = results.iter().filter(|result| result.limit.is_some()).count();
     let missed = results.iter().filter(|result| result.verdict() == Verdict::Missed).count();
-    println!("{missed} of {limited} limits missed");
+    let verdict = format!("{missed} of {limited} limits missed");
+    println!("{verdict}");
+    if let Some(path) = arguments.report {
+        let text = report(&[&machine.to_string(), &measured, &published, &verdict]);
+        atomic::replace(&OsFiles, &path, Durability::Buffered, text.as_bytes())?;
+    }
     Ok(())
+}
+
+/// What was printed, as a page.
+fn report(blocks: &[&str]) -> String {
+    let mut page = String::from(
+        "# Benchmarks\n\nWritten by `keepstone-benches --report FILE`, not by hand. What the columns and cases mean stands in \
+         [benches/README.md](../benches/README.md): a figure counts beside its floor, which ran in turns with it; an absolute time says more \
+         about the machine.\n",
+    );
+    for block in blocks.iter().filter(|block| !block.trim().is_empty()) {
+        page.push_str("\n```text\n");
+        page.push_str(block.trim_end());
+        page.push_str("\n```\n");
+    }
+    page
 }
 
 fn parse(mut args: impl Iterator<Item = String>) -> Result<Arguments> {
@@ -57,8 +84,12 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Arguments> {
             let log_mib = args.next().context("--log-mib needs a number")?.parse()?;
             ensure!((1..=LOG_MIB_MAX).contains(&log_mib), "a log has 1 to {LOG_MIB_MAX} MiB");
             arguments.log_mib = Some(log_mib);
+        } else if arg == "--report" {
+            arguments.report = Some(args.next().context("--report needs a file")?.into());
         } else if arg.starts_with('-') {
-            bail!("unknown option `{arg}`; there are `--dir PATH`, `--log-mib N`, and a filter");
+            bail!(
+                "unknown option `{arg}`; there are `--dir PATH`, `--log-mib N`, `--report FILE`, and a filter"
+            );
         } else if arguments.filter.replace(arg).is_some() {
             bail!("there can be only one filter");
         }
