@@ -30,6 +30,7 @@ chapters! {
     LargeWorlds = "large-worlds.md",
     EntityStores = "entity-stores.md",
     SameWorld = "same-world.md",
+    Slots = "slots.md",
     WriteAheadLog = "write-ahead-log.md",
     Snapshots = "snapshots.md",
     Performance = "performance.md",

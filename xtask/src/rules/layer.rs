@@ -3,7 +3,7 @@
 use super::{Hit, Source, crate_source, is_rust};
 use crate::mask::words;
 
-/// Where a rename may stand: the atomic replace, the two kinds of files under it, their tests, and the protocol written by
+/// Where a rename may stand: the atomic replace, the two kinds of files under it, tests of what reads names, and the protocols written by
 /// hand that it is measured against.
 const RENAMERS: &[&str] = &[
     "crates/storage/src/atomic",
@@ -11,8 +11,11 @@ const RENAMERS: &[&str] = &[
     "crates/storage/src/os",
     "crates/storage/tests/",
     "crates/testkit/",
+    "crates/slots/src/listing/tests",
+    "crates/slots/tests/",
     "crates/cli/src/demo/floor",
     "benches/src/protocol",
+    "benches/src/aw_save",
 ];
 
 /// Crates whose source may name `std::fs`: the one that keeps files, and programs.
@@ -20,6 +23,9 @@ const FILE_CRATES: &[&str] = &["storage", "cli"];
 
 /// Crates whose source may look at a clock: for the times in a report, never for what is written.
 const CLOCK_CRATES: &[&str] = &["world", "cli", "testkit"];
+
+/// Files of other crates that do: the clocks that a plugin has unless it is given some.
+const CLOCK_FILES: &[&str] = &["crates/bevy/src/app/clock.rs"];
 
 pub(super) fn prints(source: &Source<'_>) -> Vec<Hit> {
     // Clippy holds the same line; here it holds although somebody silences clippy.
@@ -40,9 +46,16 @@ pub(super) fn renames(source: &Source<'_>) -> Vec<Hit> {
     let hits = words(&source.code, "rename").filter(|at| {
         let before = source.code.get(..*at).unwrap_or_default();
         let after = source.code.get(at + "rename".len()..).unwrap_or_default();
-        before.ends_with("fs::") || (before.ends_with('.') && after.starts_with('('))
+        before.ends_with("fs::") || before.strip_suffix('.').is_some_and(is_files) && after.starts_with('(')
     });
     hits.map(|at| (at, "only storage::atomic renames files".to_owned())).collect()
+}
+
+/// Whether what a method is called on may be a `Files`: a save has a name to change as well.
+fn is_files(before: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let receiver = before.rsplit(|c| !is_part(c)).next().unwrap_or_default();
+    !["manager", "saves"].contains(&receiver)
 }
 
 pub(super) fn file_access(source: &Source<'_>) -> Vec<Hit> {
@@ -58,7 +71,8 @@ pub(super) fn file_access(source: &Source<'_>) -> Vec<Hit> {
 }
 
 pub(super) fn clocks(source: &Source<'_>) -> Vec<Hit> {
-    if crate_source(source.path).is_none_or(|name| CLOCK_CRATES.contains(&name)) {
+    let is_clock = CLOCK_FILES.contains(&source.path);
+    if is_clock || crate_source(source.path).is_none_or(|name| CLOCK_CRATES.contains(&name)) {
         return Vec::new();
     }
     let hit = |name: &'static str| {
@@ -88,7 +102,7 @@ mod tests {
         check_lines("renames", "crates/storage/src/wal.rs", text, &[1, 2, 3]);
         check_lines("renames", "crates/storage/src/atomic.rs", text, &[]);
         check_lines("renames", "crates/storage/src/os/unix.rs", text, &[]);
-        let other = "#[serde(rename = \"x\")]\nfn rename(a: A) {}\n// fs::rename\nlet rename = 1;\n";
+        let other = "#[serde(rename = \"x\")]\nfn rename(a: A) {}\n// fs::rename\nlet rename = 1;\nmanager.rename(id, \"x\")?;\n";
         check_lines("renames", "crates/world/src/a.rs", other, &[]);
     }
 
@@ -107,6 +121,8 @@ mod tests {
         check_lines("clocks", "crates/format/src/a.rs", text, &[2, 1]);
         check_lines("clocks", "crates/storage/src/a.rs", text, &[2, 1]);
         check_lines("clocks", "crates/world/src/a.rs", text, &[]);
+        check_lines("clocks", "crates/bevy/src/app/clock.rs", text, &[]);
+        check_lines("clocks", "crates/bevy/src/app/saves.rs", text, &[2, 1]);
         check_lines("clocks", "crates/format/tests/main.rs", text, &[]);
         check_lines("clocks", "crates/format/src/a.rs", "use std::time::Duration;\n", &[]);
     }
