@@ -57,6 +57,7 @@ mod tests {
         include_str!("../../crates/ecs-persist/src/error.rs"),
         include_str!("../../crates/ecs-persist/src/json/problem.rs"),
         include_str!("../../crates/format/src/error.rs"),
+        include_str!("../../crates/slots/src/error.rs"),
         include_str!("../../crates/storage/src/error.rs"),
         include_str!("../../crates/storage/src/wal.rs"),
         include_str!("../../crates/storage/src/wal/chain.rs"),
