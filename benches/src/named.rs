@@ -1,7 +1,7 @@
 //! What the benchmarks of aw-save measure, by their names: ours, and aw-save's own way to do the same.
 //!
 //! Ours is what stands in the place of theirs: a value becomes bytes by the payload of a save, bytes go through the codec and the
-//! checksum of the container, and whole saves through [`SaveManager`], one right behind the other as in theirs, so that nothing waits for
+//! checksum of the container, and whole saves through [`SaveManager`](keepstone_slots::SaveManager), one right behind the other as in theirs, so that nothing waits for
 //! what the manager does in idle time.
 
 mod ours;
