@@ -1,4 +1,4 @@
-use std::{borrow::Cow, fmt, io::Write};
+use std::{borrow::Cow, fmt, io::Write, ops::Deref};
 
 use keepstone_format::{
     Error as FormatError, Kind, Metadata, ReadAt, Reader, SectionId, Writer,
@@ -6,6 +6,8 @@ use keepstone_format::{
 };
 use keepstone_value::{self as value, Decoder, Options, Shape, Value};
 use serde::{Serialize, de::DeserializeOwned};
+
+use crate::shapes::Shapes;
 
 /// Something whose state can be kept: it turns itself into sections of a container.
 ///
@@ -17,6 +19,15 @@ pub trait Payload {
     /// # Errors
     /// What the payload can't be encoded for.
     fn prepare(&self) -> Result<Prepared<'_>, PayloadError>;
+
+    /// The same with what earlier payloads of the type have taught, where there is something to learn.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    fn prepare_with<'p>(&'p self, shapes: &'p Shapes) -> Result<Prepared<'p>, PayloadError> {
+        let _ = shapes;
+        self.prepare()
+    }
 }
 
 /// Something that can be made again from what its [`Payload`] wrote.
@@ -26,6 +37,21 @@ pub trait FromPayload: Sized {
     /// # Errors
     /// [`PayloadError::Format`] where bytes are damaged, [`PayloadError::Missing`] where the payload is of another sort.
     fn from_payload<R: ReadAt>(reader: &Reader<R>) -> Result<Self, PayloadError>;
+
+    /// The same with what was learnt from earlier payloads, where that is of use.
+    ///
+    /// # Errors
+    /// As [`from_payload`](Self::from_payload).
+    fn from_payload_with<R: ReadAt>(reader: &Reader<R>, shapes: &Shapes) -> Result<Self, PayloadError> {
+        let _ = shapes;
+        Self::from_payload(reader)
+    }
+
+    /// Makes it of the bytes of one section, where that is all that its [`Payload`] writes: those of [`Prepared::as_section`]. None for any other sort.
+    fn from_section(id: SectionId, bytes: &[u8]) -> Option<Result<Self, PayloadError>> {
+        let _ = (id, bytes);
+        None
+    }
 }
 
 /// A payload that is ready to be written, once.
@@ -34,7 +60,15 @@ pub struct Prepared<'p> {
     pub head: Metadata,
     /// Bytes before any codec, as far as they are known.
     pub len: u64,
-    write: Box<WriteSections<'p>>,
+    content: Content<'p>,
+}
+
+/// What is written of a payload.
+enum Content<'p> {
+    /// One section whose bytes are there already.
+    Section(SectionId, Box<dyn Deref<Target = [u8]> + Send + 'p>),
+    /// Whatever this writes.
+    Sections(Box<WriteSections<'p>>),
 }
 
 /// Writes the sections of a payload and returns the tail metadata.
@@ -47,25 +81,22 @@ impl<'p> Prepared<'p> {
         len: u64,
         write: impl FnOnce(&mut Writer<&mut dyn Write>) -> Result<Metadata, PayloadError> + Send + 'p,
     ) -> Self {
-        Self { head: Metadata::new(), len, write: Box::new(write) }
+        Self { head: Metadata::new(), len, content: Content::Sections(Box::new(write)) }
     }
 
     /// Bytes that are kept as they are, as [`Bytes`] are.
     pub fn bytes(bytes: &'p [u8]) -> Self {
-        Self::section(SectionId::BYTES, Cow::Borrowed(bytes))
+        Self::section(SectionId::BYTES, bytes)
     }
 
     /// One value behind its shape.
-    fn row(shape: &Shape, data: Vec<u8>) -> Self {
+    fn row(shape: &Shape, data: &[u8]) -> Self {
         let shape = shape.encode();
-        let mut start = Vec::with_capacity(shape.len() + 5);
-        put_varint(&mut start, shape.len() as u64);
-        start.extend_from_slice(&shape);
-        let len = (start.len() + data.len()) as u64;
-        Self::new(len, move |writer| {
-            writer.coded_from(SectionId::VALUE, 0, &[&start, &data])?;
-            Ok(Metadata::new())
-        })
+        let mut bytes = Vec::with_capacity(shape.len() + 5 + data.len());
+        put_varint(&mut bytes, shape.len() as u64);
+        bytes.extend_from_slice(&shape);
+        bytes.extend_from_slice(data);
+        Self::section(SectionId::VALUE, bytes)
     }
 
     /// Sets what the payload knows of the head.
@@ -79,16 +110,27 @@ impl<'p> Prepared<'p> {
     /// # Errors
     /// Those of the payload, and of the writer.
     pub fn write(self, writer: &mut Writer<&mut dyn Write>) -> Result<Metadata, PayloadError> {
-        (self.write)(writer)
+        match self.content {
+            Content::Sections(write) => write(writer),
+            Content::Section(id, bytes) => {
+                writer.coded_from(id, 0, &[&bytes])?;
+                Ok(Metadata::new())
+            }
+        }
+    }
+
+    /// The bytes of the payload, if it is one section whose bytes are there already: those of [`Bytes`] and of serde values.
+    pub fn as_section(&self) -> Option<(SectionId, &[u8])> {
+        match &self.content {
+            Content::Section(id, bytes) => Some((*id, bytes)),
+            Content::Sections(_) => None,
+        }
     }
 
     /// One section whose bytes are there already.
-    fn section(id: SectionId, bytes: Cow<'p, [u8]>) -> Self {
+    fn section(id: SectionId, bytes: impl Deref<Target = [u8]> + Send + 'p) -> Self {
         let len = bytes.len() as u64;
-        Self::new(len, move |writer| {
-            writer.coded_from(id, 0, &[&bytes])?;
-            Ok(Metadata::new())
-        })
+        Self { head: Metadata::new(), len, content: Content::Section(id, Box::new(bytes)) }
     }
 }
 
@@ -124,12 +166,21 @@ impl FromPayload for Bytes<'static> {
     fn from_payload<R: ReadAt>(reader: &Reader<R>) -> Result<Self, PayloadError> {
         Ok(Self(Cow::Owned(section(reader, SectionId::BYTES, "bytes")?.into_owned())))
     }
+
+    fn from_section(id: SectionId, bytes: &[u8]) -> Option<Result<Self, PayloadError>> {
+        (id == SectionId::BYTES).then(|| Ok(Self(Cow::Owned(bytes.to_owned()))))
+    }
 }
 
 impl<T: Serialize + ?Sized> Payload for T {
     fn prepare(&self) -> Result<Prepared<'_>, PayloadError> {
         let rows = value::encode(std::iter::once(&self), None, &Options::default())?;
-        Ok(Prepared::row(&rows.shape, rows.data))
+        Ok(Prepared::row(&rows.shape, &rows.data))
+    }
+
+    fn prepare_with<'p>(&'p self, shapes: &'p Shapes) -> Result<Prepared<'p>, PayloadError> {
+        let Some(encoded) = shapes.encode(self)? else { return self.prepare() };
+        Ok(Prepared::section(SectionId::VALUE, encoded))
     }
 }
 
@@ -137,11 +188,21 @@ impl<T: DeserializeOwned> FromPayload for T {
     fn from_payload<R: ReadAt>(reader: &Reader<R>) -> Result<Self, PayloadError> {
         let bytes = section(reader, SectionId::VALUE, "a serde value")?;
         let row = Row::of(&bytes)?;
-        let options = Options::default();
-        let mut decoder = Decoder::new(&row.shape, row.data, &[], None, &options);
-        let value = decoder.row(row.len)?;
-        decoder.finish()?;
-        Ok(value)
+        row.value(&Shape::decode(row.shape)?)
+    }
+
+    fn from_payload_with<R: ReadAt>(reader: &Reader<R>, shapes: &Shapes) -> Result<Self, PayloadError> {
+        let bytes = section(reader, SectionId::VALUE, "a serde value")?;
+        let row = Row::of(&bytes)?;
+        row.value(&*shapes.decode(row.shape)?)
+    }
+
+    fn from_section(id: SectionId, bytes: &[u8]) -> Option<Result<Self, PayloadError>> {
+        let read = || {
+            let row = Row::of(bytes)?;
+            row.value(&Shape::decode(row.shape)?)
+        };
+        (id == SectionId::VALUE).then(read)
     }
 }
 
@@ -159,7 +220,7 @@ impl Payload for Dynamic {
     fn prepare(&self) -> Result<Prepared<'_>, PayloadError> {
         let options = Options::default();
         let rows = value::encode_values_like(std::iter::once(&self.value), &[&self.shape], &options)?;
-        Ok(Prepared::row(&rows.shape, rows.data))
+        Ok(Prepared::row(&rows.shape, &rows.data))
     }
 }
 
@@ -167,7 +228,7 @@ impl FromPayload for Dynamic {
     fn from_payload<R: ReadAt>(reader: &Reader<R>) -> Result<Self, PayloadError> {
         let bytes = section(reader, SectionId::VALUE, "a serde value")?;
         let Row { shape, data, len } = Row::of(&bytes)?;
-        let options = Options::default();
+        let (shape, options) = (Shape::decode(shape)?, Options::default());
         let mut decoder = Decoder::new(&shape, data, &[], None, &options);
         let value = decoder.value(len)?.into_owned();
         decoder.finish()?;
@@ -177,7 +238,7 @@ impl FromPayload for Dynamic {
 
 /// A value and its shape, taken apart.
 struct Row<'b> {
-    shape: Shape,
+    shape: &'b [u8],
     data: &'b [u8],
     len: u32,
 }
@@ -186,7 +247,7 @@ impl<'b> Row<'b> {
     fn of(bytes: &'b [u8]) -> Result<Self, PayloadError> {
         let mut input = Input::new("a serde value", bytes);
         let len = input.count(1)?;
-        let shape = Shape::decode(input.take(len)?)?;
+        let shape = input.take(len)?;
         let data = input.take_rest();
         let len = u32::try_from(data.len()).map_err(|_| FormatError::Limit {
             what: "bytes of a serde value",
@@ -194,6 +255,15 @@ impl<'b> Row<'b> {
             allowed: u32::MAX.into(),
         })?;
         Ok(Self { shape, data, len })
+    }
+
+    /// The value, by a shape that was decoded.
+    fn value<T: DeserializeOwned>(&self, shape: &Shape) -> Result<T, PayloadError> {
+        let options = Options::default();
+        let mut decoder = Decoder::new(shape, self.data, &[], None, &options);
+        let value = decoder.row(self.len)?;
+        decoder.finish()?;
+        Ok(value)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{error::Error, unclaimed::Shelf};
 pub(crate) enum Fate {
     Run,
     /// A later one with its key is in its place.
-    Superseded,
+    Superseded(OsString),
     /// Its ticket took it back.
     Cancelled,
 }
@@ -101,18 +101,17 @@ impl<E> Queue<E> {
     /// thread that makes room.
     pub(crate) fn put(&self, key: Option<OsString>, job: Job, wait: bool) -> Result<u64, Error> {
         let mut waiting = self.lock();
-        let own = self.is_own_thread();
         loop {
             let known = key.as_ref().and_then(|key| waiting.find(key));
             if let Some(at) = known {
                 let (id, old) = waiting.replace(at, key, job);
                 drop(waiting);
-                if let Some(old) = old {
-                    contain(|| (old.job)(Fate::Superseded));
+                if let Some(Entry { key, job, .. }) = old {
+                    contain(|| job(Fate::Superseded(key.unwrap_or_default())));
                 }
                 return Ok(id);
             }
-            if waiting.entries.len() < self.len_max || (wait && own) {
+            if waiting.entries.len() < self.len_max || (wait && self.is_own_thread()) {
                 let id = waiting.push(key, job);
                 drop(waiting);
                 self.work.notify_one();
@@ -156,14 +155,21 @@ impl<E> Queue<E> {
 
     fn next(&self) -> Option<Entry> {
         let mut waiting = self.lock();
+        let mut has_slept = false;
         loop {
             if let Some(entry) = waiting.entries.pop_front() {
+                drop(waiting);
+                if has_slept {
+                    // Whoever has woken this thread may have had to leave it the processor, and goes on first: a job may take long.
+                    thread::yield_now();
+                }
                 return Some(entry);
             }
             if waiting.closing {
                 return None;
             }
             waiting = self.work.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            has_slept = true;
         }
     }
 }

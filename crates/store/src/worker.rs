@@ -166,7 +166,7 @@ impl<E: From<Error> + Send + 'static> Worker<E> {
         job: impl FnOnce() -> Result<T, E> + Send + 'static,
     ) -> Ticket<T, E> {
         let slot = Arc::new(Slot::new(Arc::clone(&self.queue.shelf)));
-        let boxed = boxed(key.as_ref(), job, Deliver::new(Arc::clone(&slot)));
+        let boxed = boxed(job, Deliver::new(Arc::clone(&slot)));
         // Refused only when not waiting; then the dropped job tells its ticket.
         let id = self.queue.put(key, boxed, true).unwrap_or(0);
         Ticket::new(slot, Arc::downgrade(&self.queue), id)
@@ -179,7 +179,7 @@ impl<E: From<Error> + Send + 'static> Worker<E> {
         wait: bool,
     ) -> Result<Ticket<T, E>, Error> {
         let slot = Arc::new(Slot::new(Arc::clone(&self.queue.shelf)));
-        let boxed = boxed(key.as_ref(), job, Deliver::new(Arc::clone(&slot)));
+        let boxed = boxed(job, Deliver::new(Arc::clone(&slot)));
         let id = self.queue.put(key, boxed, wait)?;
         Ok(Ticket::new(slot, Arc::downgrade(&self.queue), id))
     }
@@ -193,11 +193,9 @@ impl<E> Drop for Worker<E> {
 
 /// Ties a job to its ticket.
 fn boxed<T: Send + 'static, E: From<Error> + Send + 'static>(
-    key: Option<&OsString>,
     job: impl FnOnce() -> Result<T, E> + Send + 'static,
     deliver: Deliver<T, E>,
 ) -> Job {
-    let key = key.map(|key| key.to_string_lossy().into_owned()).unwrap_or_default();
     Box::new(move |fate| match fate {
         Fate::Run => match catch_unwind(AssertUnwindSafe(job)) {
             Ok(result) => deliver.done(result),
@@ -207,8 +205,8 @@ fn boxed<T: Send + 'static, E: From<Error> + Send + 'static>(
             }
         },
         // The ticket is told first: what the job owns may panic when it goes.
-        Fate::Superseded => {
-            deliver.superseded(key);
+        Fate::Superseded(key) => {
+            deliver.superseded(key.to_string_lossy().into_owned());
             drop(job);
         }
         Fate::Cancelled => {

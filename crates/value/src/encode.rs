@@ -22,7 +22,7 @@ use crate::options::Options;
 use crate::plan::Plan;
 use crate::shape::Shape;
 
-pub use crate::encode::batches::{Batches, encode_learned};
+pub use crate::encode::batches::{Batches, append_learned, encode_learned};
 pub use crate::encode::learn::{Learned, Learner};
 pub use crate::encode::values::{encode_values, encode_values_like};
 
@@ -131,22 +131,35 @@ fn write_rows<'t, 'e, T: Serialize + 't>(
     mut writer: Writer<'_, 'e>,
     options: &Options,
 ) -> Result<(Sink<'e>, bool), Error> {
-    let root = &writer.plan.root;
-    let (before, first) = (writer.sink.before.rows, writer.sink.lens.len());
-    for (row, value) in (first..).zip(rows.skip(first)) {
-        let start = writer.sink.mark();
-        if let Err(fault) = writer.value(value, root) {
-            let Some(problem) = fault.into_problem() else {
-                writer.sink.rewind(start);
-                return Ok((writer.sink, false));
-            };
-            return Err(failed(before.saturating_add(row), problem));
+    let first = writer.sink.lens.len();
+    for value in rows.skip(first) {
+        if !write_one(&mut writer, value, options)? {
+            return Ok((writer.sink, false));
         }
-        writer.sink.close(start, options).map_err(|fault| {
-            failed(before.saturating_add(row), fault.into_problem().unwrap_or(Problem::Rows))
-        })?;
     }
     Ok((writer.sink, true))
+}
+
+/// Writes the next row; false if it doesn't fit the plan.
+#[inline]
+fn write_one<T: Serialize + ?Sized>(
+    writer: &mut Writer<'_, '_>,
+    value: &T,
+    options: &Options,
+) -> Result<bool, Error> {
+    let row = writer.sink.before.rows.saturating_add(writer.sink.lens.len());
+    let start = writer.sink.mark();
+    let root = &writer.plan.root;
+    if let Err(fault) = writer.value(value, root) {
+        let Some(problem) = fault.into_problem() else {
+            writer.sink.rewind(start);
+            return Ok(false);
+        };
+        return Err(failed(row, problem));
+    }
+    let closed = writer.sink.close(start, options);
+    closed.map_err(|fault| failed(row, fault.into_problem().unwrap_or(Problem::Rows)))?;
+    Ok(true)
 }
 
 fn failed(row: usize, problem: Problem) -> Error {

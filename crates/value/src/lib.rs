@@ -66,7 +66,8 @@ mod wire;
 
 pub use crate::decode::Decoder;
 pub use crate::encode::{
-    Batches, Learned, Learner, Rows, Suspects, encode, encode_learned, encode_values, encode_values_like,
+    Batches, Learned, Learner, Rows, Suspects, append_learned, encode, encode_learned, encode_values,
+    encode_values_like,
 };
 pub use crate::entities::{Entities, EntityType, NONE, Resolve};
 pub use crate::error::{Error, Problem, ShapeProblem};

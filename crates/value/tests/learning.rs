@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use keepstone_value::{
-    Batches, Entities, EntityType, Error, Learned, Learner, NONE, Options, Problem, Rows, encode,
-    encode_learned,
+    Batches, Decoder, Entities, EntityType, Error, Learned, Learner, NONE, Options, Problem, Rows,
+    append_learned, encode, encode_learned,
 };
 use proptest::prelude::*;
 use serde::{Serialize, Serializer};
@@ -172,6 +172,32 @@ fn limits_hold_for_the_column_and_not_for_each_batch() {
     let err = batches.encode([&more].into_iter(), None).unwrap_err();
     assert!(matches!(err, Error::Encode { row: 3, problem: Problem::Elements { .. } }), "{err}");
     assert_eq!(refusing.add([&more].into_iter(), None).unwrap_err(), err);
+}
+
+#[test]
+fn a_value_is_appended_where_it_fits_and_else_nothing_is() {
+    let options = Options::default();
+    let learned = learn(&[Node::U8(1), Node::Unit], 9).unwrap();
+    let mut out = b"before".to_vec();
+    assert_eq!(append_learned(&learned, &Node::Bool(true), &mut out, &options), Ok(false));
+    assert_eq!(out, b"before");
+    assert_eq!(append_learned(&learned, &Node::U8(9), &mut out, &options), Ok(true));
+    let row = encode_learned(&learned, [Node::U8(9)].iter(), None, &options).unwrap().data;
+    assert_eq!(out, [b"before", row.as_slice()].concat());
+}
+
+#[test]
+fn bytes_before_a_value_pay_for_none_of_its_elements() {
+    let options = Options { elements_max: 0, ..Options::default() };
+    let learned = learn(&[vec![(); 1]], 1).unwrap();
+    let (mut few, mut many) = (vec![0; 1000], vec![0; 1000]);
+    assert_eq!(append_learned(&learned, &vec![(); 100], &mut few, &options), Ok(true));
+    let row = few.split_off(1000);
+    let mut decoder = Decoder::new(learned.shape(), &row, &[], None, &options);
+    assert_eq!(decoder.row::<Vec<()>>(row.len().try_into().unwrap()).unwrap().len(), 100);
+    let err = append_learned(&learned, &vec![(); 1000], &mut many, &options).unwrap_err();
+    assert!(matches!(err, Error::Encode { row: 0, problem: Problem::Elements { .. } }), "{err}");
+    assert_eq!(many, [0; 1000]);
 }
 
 /// Serializes as another type each time.

@@ -1,12 +1,15 @@
 use serde::Serialize;
+use serde::de::IgnoredAny;
 
+use crate::decode::Decoder;
 use crate::encode::learn::Learned;
 use crate::encode::writer::{Sink, Totals, Writer};
-use crate::encode::{Rows, failed, reads_back, write_rows};
+use crate::encode::{Rows, failed, reads_back, write_one, write_rows};
 use crate::entities::Entities;
 use crate::error::{Error, Problem};
 use crate::options::Options;
 use crate::plan::Plan;
+use crate::shape::Shape;
 
 /// Encodes the rows of a column batch by batch, with a shape that was learnt before.
 ///
@@ -73,4 +76,39 @@ pub fn encode_learned<'t, T: Serialize + 't>(
     options: &Options,
 ) -> Result<Rows, Error> {
     Batches::new(learned, options).encode(rows, entities)
+}
+
+/// Appends the row of a value that is a column of its own, with a shape that was learnt from others before; false if it doesn't fit that.
+///
+/// Then, and on an error, `out` is as it was.
+///
+/// # Errors
+///
+/// As [`encode`](crate::encode).
+pub fn append_learned<T: Serialize + ?Sized>(
+    learned: &Learned,
+    value: &T,
+    out: &mut Vec<u8>,
+    options: &Options,
+) -> Result<bool, Error> {
+    let start = out.len();
+    let plan = Plan::new(&learned.shape, &learned.backs);
+    let mut writer = Writer { plan: &plan, sink: Sink::behind(std::mem::take(out), options) };
+    let done = write_one(&mut writer, value, options);
+    *out = writer.sink.out;
+    if !matches!(done, Ok(true)) {
+        out.truncate(start);
+    }
+    debug_assert!(
+        !matches!(done, Ok(true)) || reads_back_one(&learned.shape, out.get(start..), options),
+        "what was encoded has to decode"
+    );
+    done
+}
+
+fn reads_back_one(shape: &Shape, row: Option<&[u8]>, options: &Options) -> bool {
+    let row = row.unwrap_or_default();
+    let mut decoder = Decoder::new(shape, row, &[], None, options);
+    let len = u32::try_from(row.len()).unwrap_or(u32::MAX);
+    decoder.row::<IgnoredAny>(len).is_ok() && decoder.finish().is_ok()
 }

@@ -93,6 +93,15 @@ impl Learner {
         Ok(())
     }
 
+    /// What was learnt so far; more rows may follow.
+    ///
+    /// # Errors
+    ///
+    /// `Error::Unshaped` if the shape breaks a limit.
+    pub fn learned(&self) -> Result<Learned, Error> {
+        self.knowledge.learned()
+    }
+
     /// Ends with what was learnt.
     ///
     /// # Errors

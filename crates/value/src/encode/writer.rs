@@ -33,6 +33,8 @@ pub(super) struct Sink<'e> {
     pub(super) empties: u64,
     /// What stood before `out`, `lens` and `targets`.
     pub(super) before: Totals,
+    /// Bytes of `out` that are no rows.
+    foreign: usize,
     /// Numbers that look like references.
     suspects: u32,
     /// The first row with one.
@@ -103,6 +105,7 @@ impl<'e> Sink<'e> {
             scratch: (Vec::new(), Vec::new()),
             empties: 0,
             before: Totals::default(),
+            foreign: 0,
             suspects: 0,
             suspect: None,
             entity: kind.unwrap_or_else(EntityType::none),
@@ -115,6 +118,11 @@ impl<'e> Sink<'e> {
             idle,
             learning: None,
         }
+    }
+
+    /// One whose rows come behind other bytes, without references.
+    pub(super) fn behind(bytes: Vec<u8>, options: &Options) -> Self {
+        Self { foreign: bytes.len(), out: bytes, ..Self::new(None, options) }
     }
 
     #[inline(always)]
@@ -173,7 +181,7 @@ impl<'e> Sink<'e> {
     /// What the column has up to here.
     pub(super) fn totals(&self) -> Totals {
         Totals {
-            bytes: self.before.bytes.saturating_add(self.out.len()),
+            bytes: self.before.bytes.saturating_add(self.out.len().saturating_sub(self.foreign)),
             targets: self.before.targets.saturating_add(self.targets.len()),
             rows: self.before.rows.saturating_add(self.lens.len()),
         }
