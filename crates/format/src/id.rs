@@ -21,6 +21,12 @@ impl FileKind {
     pub const NOTE: Self = Self(7);
     /// A cache of what the files of a directory say.
     pub const INDEX: Self = Self(8);
+    /// States of checkpoints, one after the other.
+    pub const CHECKPOINT_PACK: Self = Self(9);
+    /// What a store of checkpoints consists of.
+    pub const CHECKPOINT_MANIFEST: Self = Self(10);
+    /// Commits of a store of checkpoints that has no log.
+    pub const CHECKPOINT_COMMITS: Self = Self(11);
 
     /// Returns the registered name, if the kind has one.
     pub fn name(self) -> Option<&'static str> {
@@ -33,6 +39,9 @@ impl FileKind {
             Self::SAVE_ROOT => "save root",
             Self::NOTE => "note",
             Self::INDEX => "index",
+            Self::CHECKPOINT_PACK => "checkpoint pack",
+            Self::CHECKPOINT_MANIFEST => "checkpoint manifest",
+            Self::CHECKPOINT_COMMITS => "checkpoint commits",
             _ => return None,
         })
     }
@@ -85,6 +94,14 @@ impl SectionId {
     pub const ARRAY: Self = Self(0x0031);
     /// Which bytes of an array a repair has found lost.
     pub const ARRAY_LOST: Self = Self(0x0032);
+    /// The states of checkpoints, as they are kept.
+    pub const PACK: Self = Self(0x0040);
+    /// What a manifest of checkpoints says of commits and packs.
+    pub const MANIFEST: Self = Self(0x0041);
+    /// The operations that make a catalog of checkpoints.
+    pub const OPERATIONS: Self = Self(0x0042);
+    /// Commits of a store of checkpoints.
+    pub const COMMITS: Self = Self(0x0043);
     /// The place of a delta in its chain, and what is gone.
     pub const DELTA: Self = Self(0x0050);
     /// Which row each entity of a delta is.
@@ -134,6 +151,10 @@ impl SectionId {
             Self::ARRAY_HEAD => "ARRAY_HEAD",
             Self::ARRAY => "ARRAY",
             Self::ARRAY_LOST => "ARRAY_LOST",
+            Self::PACK => "PACK",
+            Self::MANIFEST => "MANIFEST",
+            Self::OPERATIONS => "OPERATIONS",
+            Self::COMMITS => "COMMITS",
             Self::DELTA => "DELTA",
             Self::ROWS => "ROWS",
             Self::AWSV_WORLD => "AWSV_WORLD",

@@ -86,7 +86,7 @@ pub use reader::{Chunks, Reader, VerifyReport};
 pub use salvage::{SalvageReport, Salvaged, SalvagedSection, salvage};
 pub use section::{Section, SectionLayout};
 pub use stream::{StreamPart, StreamReader};
-pub use writer::{CodedSection, CodedWriter, RawWriter, Writer, WriterOptions, Written};
+pub use writer::{CodedSection, CodedWriter, Memory, RawWriter, Writer, WriterOptions, Written};
 
 /// The example of the README is a test.
 #[cfg(doctest)]

@@ -57,6 +57,10 @@ pub mod tag {
     pub const COMMENT: u16 = 0x0031;
     /// When a save was deleted, i64 nanoseconds UTC since 1970 (head of a note).
     pub const DELETED_AT: u16 = 0x0032;
+    /// Number of an object of a checkpoint store, u64 (head).
+    pub const OBJECT_NUMBER: u16 = 0x0040;
+    /// What the writer of an object of a checkpoint store drew when it opened the store, 16 bytes (head).
+    pub const OBJECT_WRITER: u16 = 0x0041;
     /// Entity count over all worlds, u64 (tail).
     pub const ENTITY_COUNT: u16 = 0x0081;
     /// Component value count over all worlds, u64 (tail).
@@ -309,10 +313,11 @@ fn broken_rule(tag: u16, value: &[u8]) -> Option<&'static str> {
         | tag::PLAY_TIME
         | tag::STATE_HASH
         | tag::PAYLOAD_LEN
-        | tag::DELETED_AT => value.len() == 8,
+        | tag::DELETED_AT
+        | tag::OBJECT_NUMBER => value.len() == 8,
         tag::WORLD_VERSION | tag::PAYLOAD_VERSION | tag::THUMBNAIL_LEN => value.len() == 4,
         tag::REVISION => matches!(value, [_, _, 0, 0]),
-        tag::SCHEMA_HASH => value.len() == 16,
+        tag::SCHEMA_HASH | tag::OBJECT_WRITER => value.len() == 16,
         tag::SAVE_ID => value.len() == 16 && value != [0; 16],
         tag::SLOT | tag::CODEC => value.len() == 1,
         tag::SAVE_KIND => matches!(value, [1..=5]),

@@ -1,3 +1,4 @@
+use crate::limits::CHUNK_LEN;
 use crate::{Codec, Error, Filter};
 
 /// Levels that zstd has for chunks of 1 MiB: those above 19 differ from it in windows that are larger
@@ -5,6 +6,8 @@ use crate::{Codec, Error, Filter};
 const ZSTD_LEVELS: std::ops::RangeInclusive<u8> = 1..=19;
 /// What zstd itself takes when it isn't asked.
 const ZSTD_LEVEL: u8 = 3;
+/// Below this a codec finds little, and headers add up.
+const CHUNK_LEN_MIN: u32 = 4 << 10;
 
 /// How one coded section is stored.
 ///
@@ -33,12 +36,14 @@ pub struct SectionOptions {
     pub zstd_level: u8,
     /// What is done to each chunk before the codec.
     pub filter: Filter,
+    /// Bytes of a chunk before the codec, 4 KiB to 1 MiB; 1 MiB if not set. Shorter ones are for sections that several threads encode.
+    pub chunk_len: u32,
 }
 
 impl SectionOptions {
     /// Starts with a codec, zstd's own level, and no filter.
     pub fn new(codec: Codec) -> Self {
-        Self { codec, zstd_level: ZSTD_LEVEL, filter: Filter::None }
+        Self { codec, zstd_level: ZSTD_LEVEL, filter: Filter::None, chunk_len: CHUNK_LEN }
     }
 
     /// Sets how hard zstd tries, 1 to 19.
@@ -53,6 +58,12 @@ impl SectionOptions {
         self
     }
 
+    /// Sets the bytes of a chunk, 4 KiB to 1 MiB.
+    pub fn chunk_len(mut self, len: u32) -> Self {
+        self.chunk_len = len;
+        self
+    }
+
     pub(crate) fn is_verbatim(self) -> bool {
         self.codec == Codec::None && self.filter == Filter::None
     }
@@ -61,6 +72,9 @@ impl SectionOptions {
         self.codec.check_built()?;
         if !ZSTD_LEVELS.contains(&self.zstd_level) {
             return Err(Error::Misuse { what: "zstd has levels from 1 to 19; choose one of these" });
+        }
+        if !(CHUNK_LEN_MIN..=CHUNK_LEN).contains(&self.chunk_len) {
+            return Err(Error::Misuse { what: "chunks have 4 KiB to 1 MiB; choose a length between" });
         }
         if Filter::from_parts(self.filter.id(), self.filter.parameter()) != Some(self.filter) {
             return Err(Error::Misuse {

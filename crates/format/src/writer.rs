@@ -3,6 +3,7 @@ mod coded;
 mod copy;
 mod crew;
 mod job;
+mod memory;
 mod pieces;
 mod raw;
 
@@ -17,11 +18,12 @@ use crate::metadata::TAIL;
 use crate::section::{Section, SectionLayout, Tables};
 use crate::trailer::Trailer;
 use crate::wire::pad;
-use crate::{Codec, Error, FileKind, Header, Metadata, SectionId, SectionOptions};
+use crate::{Codec, Error, FileKind, Header, Metadata, ReadAt, Reader, SectionId, SectionOptions};
 
 pub use batch::CodedSection;
 pub use coded::CodedWriter;
 use crew::Idle;
+pub use memory::Memory;
 pub(crate) use raw::ARRAY_INDEX;
 pub use raw::RawWriter;
 
@@ -42,6 +44,8 @@ pub struct WriterOptions {
     pub codec: Codec,
     /// How hard zstd tries: see [`SectionOptions::zstd_level`].
     pub zstd_level: u8,
+    /// Bytes of a chunk of a coded section: see [`SectionOptions::chunk_len`].
+    pub chunk_len: u32,
     /// How many threads encode chunks at most, the calling one among them; 1 if not set. Only sections that
     /// are there as a whole have use for more; the bytes are the same.
     pub threads: NonZeroUsize,
@@ -52,7 +56,7 @@ pub struct WriterOptions {
 impl WriterOptions {
     /// Starts with no store, epoch 0, no head metadata and the default codec.
     pub fn new(kind: FileKind) -> Self {
-        let SectionOptions { codec, zstd_level, .. } = SectionOptions::new(Codec::default());
+        let SectionOptions { codec, zstd_level, chunk_len, .. } = SectionOptions::new(Codec::default());
         Self {
             kind,
             store_id: [0; 16],
@@ -60,9 +64,18 @@ impl WriterOptions {
             head: Metadata::new(),
             codec,
             zstd_level,
+            chunk_len,
             threads: NonZeroUsize::MIN,
             in_parts: false,
         }
+    }
+
+    /// Starts with the kind, the store and the head of another container, and in parts if it is; the rest is as in
+    /// [`WriterOptions::new`].
+    pub fn of<R: ReadAt>(reader: &Reader<R>) -> Self {
+        let header = reader.header();
+        let options = Self::new(header.kind).store(header.store_id, 0).head(reader.head().clone());
+        Self { in_parts: header.is_in_parts(), ..options }
     }
 
     /// Sets the codec.
@@ -74,6 +87,12 @@ impl WriterOptions {
     /// Sets how hard zstd tries, 1 to 19.
     pub fn zstd_level(mut self, level: u8) -> Self {
         self.zstd_level = level;
+        self
+    }
+
+    /// Sets the bytes of a chunk, 4 KiB to 1 MiB.
+    pub fn chunk_len(mut self, len: u32) -> Self {
+        self.chunk_len = len;
         self
     }
 
@@ -164,7 +183,8 @@ impl<W: Write> Writer<W> {
     /// [`Error::Invalid`] for head metadata that breaks a rule, [`Error::Io`].
     #[expect(clippy::needless_pass_by_value, reason = "options are made for one container")]
     pub fn new(out: W, options: WriterOptions) -> Result<Self, Error> {
-        let section_options = SectionOptions::new(options.codec).zstd_level(options.zstd_level);
+        let section_options =
+            SectionOptions::new(options.codec).zstd_level(options.zstd_level).chunk_len(options.chunk_len);
         section_options.check()?;
         if options.in_parts && options.kind != FileKind::WORLD {
             return Err(Error::Misuse { what: "only a container of kind world has parts" });
@@ -187,6 +207,17 @@ impl<W: Write> Writer<W> {
             idle: Idle::default(),
             staging: Vec::new(),
         })
+    }
+
+    /// Goes on with the memory of an earlier writer, from [`Writer::take_memory`].
+    pub fn memory(mut self, memory: Memory) -> Self {
+        self.idle = memory.0;
+        self
+    }
+
+    /// Takes out the memory that chunks were encoded in, for the next writer.
+    pub fn take_memory(&mut self) -> Memory {
+        Memory(std::mem::take(&mut self.idle))
     }
 
     /// Returns how coded sections are stored that are written without options of their own.

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use keepstone_format::{
-    Codec, CodedSection, Error, FileKind, Filter, Kind, Limits, Metadata, Reader, Section, SectionId,
+    Codec, CodedSection, Error, FileKind, Filter, Kind, Limits, Memory, Metadata, Reader, Section, SectionId,
     SectionOptions, Seeking, Writer, WriterOptions,
 };
 
@@ -56,7 +56,9 @@ fn plan(random: &mut Random) -> Vec<Planned> {
         .map(|_| {
             let len = random.pick(&LENGTHS);
             let filter = random.pick(&[Filter::None, Filter::None, Filter::Shuffle { width: 12 }]);
+            let chunk_len = random.pick(&[1 << 20, 1 << 20, 4 << 10, 100_001]);
             let options = SectionOptions::new(random.pick(&codecs)).zstd_level(1).filter(filter);
+            let options = options.chunk_len(chunk_len);
             Planned { bytes: random.bytes(len), cuts: random.cuts(len), options }
         })
         .collect()
@@ -299,5 +301,39 @@ fn a_writer_that_fails_or_panics_ends_all_threads_and_poisons_the_container() {
                 assert!(matches!(writer.finish(Metadata::new()), Err(Error::Poisoned)));
             }
         }
+    }
+}
+
+#[test]
+fn a_writer_with_the_memory_of_another_writes_what_one_without_writes() {
+    let mut random = Random(11);
+    let mut memory = Memory::default();
+    for count in [1, 3, 1, 2] {
+        let bytes = random.bytes(MIB + 5);
+        let write = |memory: Memory| {
+            let options = WriterOptions::new(FileKind::SNAPSHOT).chunk_len(64 << 10).threads(threads(count));
+            let mut writer = Writer::new(Vec::new(), options).unwrap().memory(memory);
+            writer.coded_from(ID, 0, &[&bytes]).unwrap();
+            let memory = writer.take_memory();
+            writer.coded_from(ID, 1, &[&bytes[..9]]).unwrap();
+            (writer.finish(Metadata::new()).unwrap().0, memory)
+        };
+        let (expected, _) = write(Memory::default());
+        let (written, used) = write(memory);
+        assert!(written == expected, "{count} threads");
+        let reader = Reader::open(written, Limits::default()).unwrap();
+        let section = reader.find(ID, 0).unwrap();
+        assert_eq!(section.chunk_count(), 17);
+        assert!(*reader.read(section).unwrap() == *bytes);
+        memory = used;
+    }
+}
+
+#[test]
+fn chunks_of_other_lengths_than_readers_take_are_refused() {
+    for len in [0, 1, (4 << 10) - 1, (1 << 20) + 1, u32::MAX] {
+        let options = WriterOptions::new(FileKind::SNAPSHOT).codec(Codec::None).chunk_len(len);
+        let err = Writer::new(Vec::new(), options).err().unwrap();
+        assert!(matches!(err, Error::Misuse { .. }), "{len}: {err}");
     }
 }

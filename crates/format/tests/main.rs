@@ -13,6 +13,7 @@ mod golden;
 mod hostile;
 mod load;
 mod random;
+mod recode;
 mod round_trip;
 mod salvage;
 mod shuffle;

@@ -18,7 +18,7 @@ use temporary::Temporary;
 use crate::{Durability, Error, Files};
 
 pub(crate) use parents::dir_of;
-pub(crate) use temporary::{found, is_named};
+pub(crate) use temporary::{found, is_named, names};
 
 /// Makes the directory of `path` exist with a durable name.
 pub(crate) fn enter(files: &dyn Files, path: &Path) -> Result<(), Error> {

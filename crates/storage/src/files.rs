@@ -15,6 +15,20 @@ pub trait Files: Debug + Send + Sync {
     /// [`Error::Io`] if there is no such file or it may not be read.
     fn open(&self, path: &Path) -> Result<Box<dyn File>, Error>;
 
+    /// Opens an existing file for reading, and doesn't wait where there is a pipe without a writer.
+    ///
+    /// What is no file is refused, or opened all the same: its [metadata](File::metadata) tell.
+    ///
+    /// # Errors
+    /// [`Error::NotAFile`]; [`Error::Io`] if there is nothing of that name or it may not be read.
+    fn open_at_once(&self, path: &Path) -> Result<Box<dyn File>, Error> {
+        // Where opening may wait it is asked before.
+        if self.metadata(path)?.is_file {
+            return self.open(path);
+        }
+        Err(Error::NotAFile { path: path.to_owned() })
+    }
+
     /// Opens an existing file for reading and writing.
     ///
     /// # Errors
@@ -38,6 +52,20 @@ pub trait Files: Debug + Send + Sync {
     /// # Errors
     /// [`Error::Io`] if the directory does not exist or may not be read.
     fn list(&self, dir: &Path) -> Result<Vec<OsString>, Error>;
+
+    /// Answers when the names in a directory last changed, if that is certain: if it answers the same later, no name has come, gone or changed since.
+    ///
+    /// None soon after a change, which the next may share its date with, and wherever dates are no proof; then whoever wants to know lists the names. To know what
+    /// a stamp stands for, ask for it before the names are listed.
+    fn stamp(&self, dir: &Path) -> Option<Stamp> {
+        let _ = dir;
+        None
+    }
+
+    /// Answers whether a directory has the stamp that it was once known by: then the names in it are those that it had.
+    fn has_stamp(&self, dir: &Path, known: Stamp) -> bool {
+        self.stamp(dir) == Some(known)
+    }
 
     /// Creates one directory in an existing one.
     ///
@@ -201,6 +229,17 @@ impl Metadata {
     pub(crate) fn is_shared(&self) -> bool {
         self.links.is_some_and(|links| links > 1)
     }
+}
+
+/// When the names in a directory last changed, and in which one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// The directory.
+    pub dir: FileId,
+    /// Seconds since 1970, by the clock of the file system.
+    pub changed_secs: i64,
+    /// And nanoseconds.
+    pub changed_nanos: i64,
 }
 
 /// Identity of a file while it exists.

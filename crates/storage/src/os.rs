@@ -1,9 +1,14 @@
+#[cfg(target_os = "linux")]
+mod stamp;
+
 use std::{
     ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
 };
 
+#[cfg(target_os = "linux")]
+use crate::Stamp;
 use crate::{Error, File, Files, Metadata, Op};
 
 /// The operating system's files.
@@ -18,6 +23,18 @@ impl Files for OsFiles {
     #[expect(clippy::disallowed_methods, reason = "this is Files")]
     fn open(&self, path: &Path) -> Result<Box<dyn File>, Error> {
         let file = fs::File::open(path).map_err(|e| Error::io(Op::Open, path, e))?;
+        Ok(OsFile::boxed(file, path))
+    }
+
+    #[cfg(target_os = "linux")]
+    #[expect(clippy::disallowed_methods, reason = "this is Files")]
+    fn open_at_once(&self, path: &Path) -> Result<Box<dyn File>, Error> {
+        use std::os::unix::fs::OpenOptionsExt;
+
+        // Reads of files don't heed the flag.
+        let at_once = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let file = fs::OpenOptions::new().read(true).custom_flags(at_once).open(path);
+        let file = file.map_err(|e| Error::io(Op::Open, path, e))?;
         Ok(OsFile::boxed(file, path))
     }
 
@@ -40,8 +57,17 @@ impl Files for OsFiles {
     }
 
     fn list(&self, dir: &Path) -> Result<Vec<OsString>, Error> {
-        let failed = |e| Error::io(Op::List, dir, e);
-        fs::read_dir(dir).map_err(failed)?.map(|entry| entry.map(|e| e.file_name()).map_err(failed)).collect()
+        names_in(dir).map_err(|e| Error::io(Op::List, dir, e))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn stamp(&self, dir: &Path) -> Option<Stamp> {
+        stamp::of(dir)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn has_stamp(&self, dir: &Path, known: Stamp) -> bool {
+        stamp::is(dir, known)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is Files")]
@@ -134,6 +160,36 @@ impl File for OsFile {
     fn as_os_file(&self) -> Option<&fs::File> {
         Some(&self.file)
     }
+}
+
+/// The names in a directory. The standard library makes each of them twice, and a stream around them: with a hundred names that is a sixth of the time.
+#[cfg(target_os = "linux")]
+fn names_in(dir: &Path) -> io::Result<Vec<OsString>> {
+    use std::{ffi::OsStr, mem::MaybeUninit, os::unix::ffi::OsStrExt};
+
+    use rustix::fs::{Mode, OFlags, RawDir, open};
+
+    let opened = open(dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut buffer = [MaybeUninit::uninit(); NAMES_LEN];
+    let mut entries = RawDir::new(opened, &mut buffer);
+    let mut names = Vec::new();
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            names.push(OsStr::from_bytes(name).to_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// Bytes of names that the kernel is asked for at once: those of some two hundred saves, and no more than a stack has to spare.
+#[cfg(target_os = "linux")]
+const NAMES_LEN: usize = 16 << 10;
+
+#[cfg(not(target_os = "linux"))]
+fn names_in(dir: &Path) -> io::Result<Vec<OsString>> {
+    fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.file_name())).collect()
 }
 
 #[cfg(target_os = "linux")]

@@ -56,7 +56,6 @@ mod walk;
 
 use std::{
     fmt,
-    hash::{BuildHasher, RandomState},
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
@@ -74,7 +73,7 @@ pub use reader::{Part, Reader, Record};
 pub use stats::Stats;
 
 use crate::{
-    Durability, Error, Lock,
+    Durability, Error, Lock, random_id,
     sync::{
         Condvar, Mutex,
         thread::{self, JoinHandle},
@@ -241,6 +240,17 @@ impl Wal {
                 return Err(err);
             }
         }
+    }
+
+    /// Gives up all records, and goes on in a segment of 12 KiB: what a log takes on the disk that nobody appends to for a while.
+    ///
+    /// When it returns, that they are given up is durable. The next segments grow as those of a new log.
+    ///
+    /// # Errors
+    /// As [`truncate`](Self::truncate).
+    pub fn shrink(&self) -> Result<(), Error> {
+        self.shared.begin_least()?;
+        self.truncate(self.end())
     }
 
     /// The first record that has not been given up.
@@ -431,7 +441,7 @@ pub struct Segment {
 
 fn check(dir: &Path, options: &WalOptions) -> Result<(), Error> {
     let (first, max) = (options.segment_bytes_first, options.segment_bytes_max);
-    let what = if first < header::FRAMES_AT + 4096 || first > max || max > header::SEGMENT_LEN_MAX {
+    let what = if first < options::SEGMENT_LEN_LEAST || first > max || max > header::SEGMENT_LEN_MAX {
         "segments must be 12 KiB to 16 GiB long, the first no longer than the longest; mend the options"
     } else if !first.is_multiple_of(8) || !max.is_multiple_of(8) {
         "lengths of segments must be multiples of 8; mend the options"
@@ -447,12 +457,4 @@ fn spawn(shared: &Arc<shared::Shared>) -> Result<JoinHandle<()>, Error> {
     let log = Arc::clone(shared);
     let thread = thread::Builder::new().name("keepstone-wal".to_owned()).spawn(move || stock::run(&log));
     thread.map_err(|e| Error::io(crate::Op::Spawn, &shared.dir, e))
-}
-
-/// A number that no other log has, from the keys that the standard library draws for its hash maps.
-fn random_id() -> [u8; 16] {
-    let half = || RandomState::new().hash_one(std::process::id()).to_le_bytes();
-    let mut id = [0; 16];
-    id.as_chunks_mut::<8>().0.iter_mut().for_each(|chunk| *chunk = half());
-    id
 }

@@ -4,11 +4,8 @@ use super::Writer;
 use super::batch::CodedSection;
 use super::job::Job;
 use super::pieces::Pieces;
-use crate::limits::CHUNK_LEN;
 use crate::section::SectionLayout;
 use crate::{Error, SectionId, SectionOptions};
-
-const CHUNK_BYTES: usize = CHUNK_LEN as usize;
 
 impl<W: Write> Writer<W> {
     /// Writes a coded section whose bytes are those of `pieces`, one behind the other.
@@ -109,6 +106,15 @@ impl<W: Write> CodedWriter<'_, W> {
         self.put_staged(true)
     }
 
+    /// Takes all of `bytes`. After an error the section can't be finished.
+    pub(super) fn put_all(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            let taken = self.take_some(bytes).inspect_err(|_| self.has_failed = true)?;
+            bytes = bytes.get(taken..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
     fn put_staged(&mut self, is_last: bool) -> Result<(), Error> {
         let mut staging = std::mem::take(&mut self.writer.staging);
         let result = self.writer.put_chunk(self.options, &staging, is_last);
@@ -118,18 +124,19 @@ impl<W: Write> CodedWriter<'_, W> {
     }
 
     fn take_some(&mut self, buf: &[u8]) -> Result<usize, Error> {
+        let chunk_len = usize::try_from(self.options.chunk_len).unwrap_or(usize::MAX);
         // A full chunk waits for the next byte: only then it is known not to be the last.
-        if self.writer.staging.len() == CHUNK_BYTES && !buf.is_empty() {
+        if self.writer.staging.len() == chunk_len && !buf.is_empty() {
             self.put_staged(false)?;
         }
         if self.writer.staging.is_empty()
-            && let Some((chunk, rest)) = buf.split_at_checked(CHUNK_BYTES)
+            && let Some((chunk, rest)) = buf.split_at_checked(chunk_len)
             && !rest.is_empty()
         {
             self.writer.put_chunk(self.options, chunk, false)?;
             return Ok(chunk.len());
         }
-        let room = CHUNK_BYTES - self.writer.staging.len();
+        let room = chunk_len - self.writer.staging.len();
         let taken = buf.get(..room).unwrap_or(buf);
         self.writer.staging.extend_from_slice(taken);
         Ok(taken.len())

@@ -8,20 +8,18 @@ use super::job::{Job, Jobs, Tools};
 use super::pieces::Pieces;
 use crate::Error;
 use crate::chunk::ChunkHeader;
-use crate::limits::CHUNK_LEN;
 
-/// Bytes to encode that pay for one more thread.
-const ENCODED_PER_THREAD: u64 = CHUNK_LEN as u64;
-
-/// Returns how many threads are worth their start. Chunks that are only summed and handed on count for
+/// Returns how many threads are worth their start: each has as much to encode as a chunk has at least. Chunks that are only summed and handed on count for
 /// nothing: measured with two threads, they were written no faster.
 pub(super) fn threads_for(sections: &[CodedSection<'_>], allowed: NonZeroUsize) -> usize {
     if allowed == NonZeroUsize::MIN {
         return 1;
     }
     let is_encoded = |section: &&CodedSection<'_>| !section.options.is_verbatim();
-    let lens = sections.iter().filter(is_encoded).map(|section| Pieces::new(section.pieces).len());
-    let paid = lens.fold(0, u64::saturating_add) / ENCODED_PER_THREAD;
+    let encoded = || sections.iter().filter(is_encoded);
+    let Some(chunk_len) = encoded().map(|section| section.options.chunk_len.max(1)).min() else { return 1 };
+    let lens = encoded().map(|section| Pieces::new(section.pieces).len());
+    let paid = lens.fold(0, u64::saturating_add) / u64::from(chunk_len);
     usize::try_from(paid).unwrap_or(usize::MAX).clamp(1, allowed.get())
 }
 

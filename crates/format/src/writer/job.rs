@@ -4,7 +4,6 @@ use super::batch::CodedSection;
 use super::pieces::Pieces;
 use crate::chunk::{ChunkEntry, ChunkHeader};
 use crate::codec::Encoder;
-use crate::limits::CHUNK_LEN;
 use crate::{Codec, Error, SectionId, SectionOptions};
 
 /// A chunk that is to be encoded.
@@ -119,7 +118,7 @@ impl<'a> Iterator for Jobs<'a> {
             self.begun = Some(Begun { section: *section, left: pieces.len(), pieces, index: 0 });
         }
         let mut begun = self.begun.take()?;
-        let len = begun.left.min(CHUNK_LEN.into());
+        let len = begun.left.min(begun.section.options.chunk_len.into());
         begun.left -= len;
         let is_last = begun.left == 0;
         let len = usize::try_from(len).expect("a chunk has at most CHUNK_LEN bytes");

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::parents;
-use crate::{Error, File, Files, Op};
+use crate::{Error, File, Files, Metadata, Op};
 
 /// Longer names are cut in the temporary's name, which must fit the usual 255 bytes with its numbers.
 const STEM_LEN_MAX: usize = 180;
@@ -136,7 +136,11 @@ impl Published<'_> {
 
 /// Whether `path` stands for the open `file`, and not for nothing or another file.
 pub(crate) fn is_named(files: &dyn Files, file: &dyn File, path: &Path) -> Result<bool, Error> {
-    let own = file.metadata()?;
+    names(files, path, &file.metadata()?)
+}
+
+/// Whether `path` stands for the open file of which this is known.
+pub(crate) fn names(files: &dyn Files, path: &Path, own: &Metadata) -> Result<bool, Error> {
     Ok(found(files.metadata(path))?.is_some_and(|named| named.id == own.id))
 }
 

@@ -12,8 +12,10 @@ use crate::{Error, File};
 
 /// How many bytes of small writes come together before they are given to the system.
 pub(crate) const BUFFER_LEN: usize = 256 << 10;
-/// How much is written before the disk is set to work: less is not worth a call, and more lets it wait.
+/// How much is written by one call.
 const PIECE_LEN: usize = 1 << 20;
+/// How much is written before the disk is set to work: less is not worth a call, and more lets it wait.
+const BEGUN_LEN: u64 = 256 << 10;
 
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -197,7 +199,7 @@ pub(crate) fn write_on(file: &dyn File, data: &[u8], at: &mut u64, begun: &mut u
     file.write_all_at(data, *at)?;
     *at += data.len() as u64;
     let due = *at - *begun;
-    if due >= PIECE_LEN as u64 {
+    if due >= BEGUN_LEN {
         file.write_back(*begun, due);
         *begun = *at;
     }

@@ -5,7 +5,7 @@ use std::{io, path::Path, sync::Arc};
 use keepstone_format::{Error as FormatError, Limits, ReadAt, Reader};
 
 use super::{
-    look::read_page,
+    look::{is_barred, read_page},
     page::{CONTAINER_AT, Commit, PAGE_LEN, Page},
 };
 use crate::{
@@ -20,13 +20,45 @@ pub struct Content {
     commit: Commit,
     /// Bytes of the container that are there.
     len: u64,
+    /// The first bytes of the file, which are all of a short one; none of a long one.
+    whole: Vec<u8>,
 }
+
+/// A file of up to so many bytes is read by one call. A longer one is read in parts, which need less memory at a time.
+const WHOLE_MAX: u64 = 96 << 10;
 
 impl Content {
     /// The container behind the page that is in `file`.
     pub(crate) fn new(file: Box<dyn File>, commit: Commit) -> Result<Self, Error> {
-        let there = file.metadata()?.len.saturating_sub(CONTAINER_AT);
-        Ok(Self { file: file.into(), commit, len: there.min(commit.container_len) })
+        let file_len = file.metadata()?.len;
+        Ok(Self::behind(file, commit, file_len, Vec::new()))
+    }
+
+    /// The container of a file that has `file_len` bytes, if `check` finds that its page commits one.
+    pub(crate) fn open(
+        file: Box<dyn File>,
+        file_len: u64,
+        check: impl FnOnce(Page) -> Result<Commit, Error>,
+    ) -> Result<Self, Error> {
+        let Some(len) = usize::try_from(file_len).ok().filter(|_| file_len <= WHOLE_MAX) else {
+            let commit = check(read_page(&*file)?)?;
+            return Ok(Self::behind(file, commit, file_len, Vec::new()));
+        };
+        let mut whole = vec![0; len];
+        let read = file.read_full_at(&mut whole, 0);
+        let filled = match read {
+            Ok(filled) => filled,
+            Err(err) if is_barred(&err) => 0,
+            Err(err) => return Err(err),
+        };
+        whole.truncate(filled);
+        let commit = check(Page::decode(whole.get(..PAGE_LEN).unwrap_or(&whole)))?;
+        Ok(Self::behind(file, commit, filled as u64, whole))
+    }
+
+    fn behind(file: Box<dyn File>, commit: Commit, file_len: u64, whole: Vec<u8>) -> Self {
+        let there = file_len.saturating_sub(CONTAINER_AT);
+        Self { file: file.into(), commit, len: there.min(commit.container_len), whole }
     }
 
     pub(crate) fn commit(&self) -> Commit {
@@ -107,10 +139,21 @@ impl ReadAt for Content {
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         let ended = || io::Error::from(io::ErrorKind::UnexpectedEof);
         let end = offset.checked_add(buf.len() as u64).filter(|&end| end <= self.len).ok_or_else(ended)?;
+        if let Some(bytes) = self.borrow(offset, buf.len()) {
+            buf.copy_from_slice(bytes);
+            return Ok(());
+        }
         let from = end - buf.len() as u64 + CONTAINER_AT;
         let count = self.file.read_full_at(buf, from);
         let count =
             count.map_err(|err| io::Error::new(err.io_kind().unwrap_or(io::ErrorKind::Other), err))?;
         if count < buf.len() { Err(ended()) } else { Ok(()) }
+    }
+
+    fn borrow(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        let start = usize::try_from(offset.checked_add(CONTAINER_AT)?).ok()?;
+        let end = start.checked_add(len)?;
+        let is_of_container = offset.checked_add(len as u64)? <= self.len;
+        self.whole.get(start..end).filter(|_| is_of_container)
     }
 }

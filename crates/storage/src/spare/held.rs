@@ -6,8 +6,8 @@ use keepstone_format::{Error as FormatError, Limits, Reader};
 
 use crate::{
     Error, File, Files,
-    atomic::{found, is_named},
-    committed::{Commit, Page, is_unsupported, read_page, refusal},
+    atomic::{found, names},
+    committed::{Commit, Page, is_unsupported, refusal},
     generation::Content,
 };
 
@@ -20,7 +20,7 @@ use crate::{
 /// if it holds no save, or the commit page is damaged or of an older version; [`Error::Newer`]; [`Error::NotAFile`]; else [`Error::Io`], with `NotFound`
 /// if it is not there.
 pub fn open(files: &dyn Files, path: &Path) -> Result<Held, Error> {
-    let file = open_file(files, path)?;
+    let file = open_plain(files, path)?;
     let superseded = || Error::Superseded { path: path.to_owned() };
     match file.try_lock_shared() {
         Ok(true) => {}
@@ -29,13 +29,24 @@ pub fn open(files: &dyn Files, path: &Path) -> Result<Held, Error> {
         Err(err) if is_unsupported(&err) => {}
         Err(err) => return Err(err),
     }
+    let known = file.metadata()?;
+    if !known.is_file {
+        return Err(Error::NotAFile { path: path.to_owned() });
+    }
     // Before it was locked the file may have become a spare, and even another save.
-    if !is_named(files, &*file, path)? {
+    if !names(files, path, &known)? {
         files.metadata(path)?;
         return Err(superseded());
     }
-    let commit = committed(path, read_page(&*file)?)?;
-    Ok(Held { content: Content::new(file, commit)? })
+    Ok(Held { content: Content::open(file, known.len, |page| committed(path, page))? })
+}
+
+/// Opens what may be a file, without waiting for a pipe.
+fn open_plain(files: &dyn Files, path: &Path) -> Result<Box<dyn File>, Error> {
+    files.open_at_once(path).map_err(|err| match files.metadata(path) {
+        Ok(named) if !named.is_file => Error::NotAFile { path: path.to_owned() },
+        _ => err,
+    })
 }
 
 /// Opens what is a file.

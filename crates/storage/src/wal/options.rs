@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
-use super::frame::PAYLOAD_LEN_MAX;
+use super::{frame::PAYLOAD_LEN_MAX, header::FRAMES_AT};
 use crate::{Files, OsFiles};
 
+/// The shortest segment there can be: 12 KiB.
+pub(super) const SEGMENT_LEN_LEAST: u64 = FRAMES_AT + 4096;
 /// The longest record there can be: 1 GiB.
 pub(super) const RECORD_LEN_MAX: u64 = 1 << 30;
 

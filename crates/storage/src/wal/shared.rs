@@ -13,7 +13,7 @@ use std::{
 use super::{
     frame::{self, MARK_LEN},
     header::{FRAMES_AT, Header, LSN_MAX, SEGMENT_LEN_MAX},
-    options::WalOptions,
+    options::{SEGMENT_LEN_LEAST, WalOptions},
     planted::{self, Plant},
     segment::Segment,
     state::{Head, Piece, State},
@@ -113,10 +113,12 @@ impl Shared {
 
     /// Gives up all records below `start_lsn`, durably.
     pub(super) fn give_up(&self, start_lsn: u64) -> Result<(), Error> {
-        let mut state = self.ready()?;
-        if start_lsn <= state.start_lsn {
-            return Ok(());
-        }
+        let state = self.ready()?;
+        if start_lsn <= state.start_lsn { Ok(()) } else { self.write_start(state, start_lsn) }
+    }
+
+    /// Writes, durably, below which LSN all records are given up, whether that is known already or not.
+    fn write_start<'a>(&'a self, mut state: Guard<'a>, start_lsn: u64) -> Result<(), Error> {
         state = self.make_room(state, frame::frame_len(8))?;
         let next_lsn = state.next_lsn;
         let start_lsn = start_lsn.min(next_lsn);
@@ -209,6 +211,30 @@ impl Shared {
             let Some(segment) = segment else { continue };
             Self::turn_over(&mut state, segment);
         }
+    }
+
+    /// Gives up all records in a segment of the least length, which is begun unless the newest is one.
+    pub(super) fn begin_least(&self) -> Result<(), Error> {
+        let mut state = self.ready()?;
+        while state.head.as_ref().is_some_and(|head| head.segment.len > SEGMENT_LEN_LEAST) {
+            if let Some(ready) = state.stock.ready.take() {
+                stock::discard(self, &ready);
+            }
+            let (again, segment) = stock::take(self, state, SEGMENT_LEN_LEAST)?;
+            state = again;
+            if state.poisoned {
+                return Err(self.poisoned());
+            }
+            if let Some(segment) = segment {
+                Self::turn_over(&mut state, segment);
+            }
+        }
+        if state.head.is_none() {
+            return Ok(());
+        }
+        let end = state.next_lsn;
+        // Also where they were given up before: the segments before this one go once its header is durable.
+        self.write_start(state, end)
     }
 
     fn turn_over(state: &mut State, segment: Arc<Segment>) {

@@ -91,7 +91,7 @@ impl Wanted {
     }
 }
 
-fn discard(log: &Shared, segment: &Segment) {
+pub(super) fn discard(log: &Shared, segment: &Segment) {
     // What can't be removed now is a stray, which the next opening removes.
     let _ = log.options.files.remove(segment.file.path());
 }

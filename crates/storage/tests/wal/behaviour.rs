@@ -6,7 +6,7 @@ use keepstone_storage::{
 };
 use keepstone_testkit::CountingFiles;
 
-use super::{DIR, drain, image, lsn, lsns, open, options, read, read_only, record};
+use super::{DIR, content, drain, image, lsn, lsns, open, options, read, read_only, record};
 
 fn memory() -> Arc<dyn Files> {
     Arc::new(MemFiles::new())
@@ -33,6 +33,29 @@ fn records_of_all_lengths_are_read_back_in_order() {
         assert_eq!(wal.end(), lsn(13));
     }
     assert!(files.list(Path::new("")).unwrap().is_empty());
+}
+
+#[test]
+fn a_log_that_is_shrunk_takes_twelve_kibibytes_and_goes_on_where_it_was() {
+    let files = memory();
+    let options = || options(&files).segment_bytes(64 << 10, 256 << 10);
+    let wal = Wal::open(DIR, options()).unwrap();
+    wal.shrink().unwrap();
+    for i in 1..=500 {
+        wal.append(&record(i, 1000), Durability::Buffered).unwrap();
+    }
+    // What it gives up may have been given up before.
+    wal.truncate(lsn(501)).unwrap();
+    wal.shrink().unwrap();
+    assert_eq!((wal.start(), wal.end()), (lsn(501), lsn(501)));
+    wal.close().unwrap();
+    let taken: usize = content(&*files).iter().map(|(_, bytes)| bytes.len()).sum();
+    assert_eq!(taken, 12 << 10);
+    let wal = Wal::open(DIR, options()).unwrap();
+    for i in 501..=600 {
+        assert_eq!(wal.append(&record(i, 1000), Durability::Buffered).unwrap(), lsn(i));
+    }
+    assert_eq!(lsns(&read(&wal).unwrap()), (501..=600).collect::<Vec<_>>());
 }
 
 #[test]

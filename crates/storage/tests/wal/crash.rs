@@ -14,6 +14,7 @@ pub(super) enum Act {
     Flush,
     Sync,
     Truncate(u64),
+    Shrink,
     Reopen,
     /// Drops the log without closing it.
     Kill,
@@ -50,6 +51,10 @@ fn run(disk: &SimFiles, acts: &[Act]) {
             }
             Act::Truncate(below) => {
                 wal.truncate(keepstone_storage::Lsn(below)).unwrap();
+                disk.acknowledge_as(wal.end().0);
+            }
+            Act::Shrink => {
+                wal.shrink().unwrap();
                 disk.acknowledge_as(wal.end().0);
             }
             Act::Reopen => {
@@ -214,6 +219,11 @@ fn a_log_that_is_closed_and_opened_survives_a_crash_at_any_step() {
 #[test]
 fn a_killed_writer_and_a_power_cut_later_lose_nothing_that_was_handed_out() {
     check_sweep(&[Act::Durable(100), Act::Buffered(300), Act::Kill, Act::Durable(5), Act::Kill]);
+}
+
+#[test]
+fn a_log_that_is_shrunk_survives_a_crash_at_any_step() {
+    check_sweep(&[Act::Durable(7000), Act::Buffered(300), Act::Shrink, Act::Durable(3000), Act::Shrink]);
 }
 
 #[test]
