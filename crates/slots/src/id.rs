@@ -1,8 +1,6 @@
-use std::{
-    fmt,
-    hash::{BuildHasher, RandomState},
-    str::FromStr,
-};
+use std::{fmt, str::FromStr};
+
+use keepstone_storage::random_id;
 
 use crate::Error;
 
@@ -21,12 +19,9 @@ impl SaveId {
         &self.0
     }
 
-    /// A number that no other save has, from the keys that the standard library draws for its hash maps.
+    /// A number that no other save has.
     pub(crate) fn random() -> Self {
-        let half = || RandomState::new().hash_one(std::process::id()).to_le_bytes();
-        let mut id = [0; 16];
-        id.as_chunks_mut::<8>().0.iter_mut().for_each(|chunk| *chunk = half());
-        Self::uuid(id)
+        Self::uuid(random_id())
     }
 
     /// Takes 16 bytes as an id, made a UUID of version 8, so that it isn't zero either.

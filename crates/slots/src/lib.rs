@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod autosave;
+pub mod directory;
 mod entry;
 mod error;
 mod id;

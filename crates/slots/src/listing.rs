@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use keepstone_storage::Files;
+use keepstone_storage::{Files, Stamp};
 
 pub(crate) use fingerprint::Fingerprint;
 
@@ -50,6 +50,8 @@ pub(crate) struct Listing {
     refused: BTreeSet<Name>,
     /// Of the names of all that is known.
     fingerprint: Fingerprint,
+    /// That of the directory when it had these names, if nothing was put in or taken out since.
+    stamp: Option<Stamp>,
     highest_sequence: u64,
     /// Container lengths of good saves. The sum of hostile ones has more than 64 bits.
     bytes: u128,
@@ -69,7 +71,7 @@ impl Listing {
     }
 
     /// Compares with the names in the directory, and looks at the files that came; answers whether anything was different. What a spare
-    /// holds is looked at again only when names are different.
+    /// holds is looked at again only when names are different. The names are not read if the stamp of the directory says that they are the same.
     ///
     /// # Errors
     /// If the names can't be read; then all is as it was.
@@ -103,6 +105,7 @@ impl Listing {
 impl Listing {
     /// Puts in a save whose file, and whose note if it has one, are in the directory, in the place of one with the same file name.
     pub(crate) fn insert(&mut self, entry: SaveEntry) {
+        self.stamp = None;
         drop(self.remove(entry.file_name()));
         let name = Name::of_bytes(entry.file_name().as_bytes());
         let (place, sequence) = (Place::of(&entry.stem()), entry.sequence());
@@ -137,6 +140,7 @@ impl Listing {
 
     /// Takes out the save with a file name, and its note.
     pub(crate) fn remove(&mut self, file_name: &str) -> Option<SaveEntry> {
+        self.stamp = None;
         let name = Name::of_bytes(file_name.as_bytes());
         let place = match name {
             Name::Spare(number) => self.spares.remove(&number).flatten()?,

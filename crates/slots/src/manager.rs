@@ -18,8 +18,9 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
+use keepstone_format::Memory;
 use keepstone_storage::Lock;
-use keepstone_store::Worker;
+use keepstone_store::{Shapes, Worker};
 
 pub use background::Handed;
 pub use batch::BatchItem;
@@ -59,6 +60,9 @@ pub(crate) struct Shared {
     pub(crate) root_id: [u8; 16],
     pub(crate) options: SaveOptions,
     pub(crate) pending: Arc<pending::Pending>,
+    pub(crate) shapes: Shapes,
+    /// What payloads were compressed in.
+    memory: Mutex<Vec<Memory>>,
     folders: Mutex<HashMap<Player, Arc<Door>>>,
     _lock: Lock,
 }
@@ -82,8 +86,16 @@ impl SaveManager {
         let dir = root.as_ref().to_owned();
         let lock = Lock::acquire(&options.files, &dir.join("LOCK"))?;
         let root_id = root::make(&*options.files, &dir)?;
-        let shared =
-            Shared { dir, root_id, options, pending: Arc::default(), folders: Mutex::default(), _lock: lock };
+        let shared = Shared {
+            dir,
+            root_id,
+            options,
+            pending: Arc::default(),
+            shapes: Shapes::default(),
+            memory: Mutex::default(),
+            folders: Mutex::default(),
+            _lock: lock,
+        };
         Ok(Self {
             shared: Arc::new(shared),
             saver: OnceLock::new(),

@@ -6,7 +6,7 @@ mod work;
 
 use std::{any::Any, collections::BTreeMap, error::Error as StdError, fmt, marker::PhantomData, sync::Arc};
 
-use keepstone_store::{Dynamic, FromPayload};
+use keepstone_store::{Dynamic, FromPayload, Shapes};
 
 pub use background::BackgroundMigration;
 pub use bulk::BulkMigration;
@@ -155,11 +155,17 @@ impl<T: FromPayload + 'static> Migrations<T> {
     }
 
     /// Makes a value of a save, and says which version was migrated.
-    pub(crate) fn read(&self, entry: &SaveEntry, reader: &Container) -> Result<(T, Option<u32>), Error> {
+    pub(crate) fn read(
+        &self,
+        entry: &SaveEntry,
+        reader: &Container,
+        shapes: &Shapes,
+    ) -> Result<(T, Option<u32>), Error> {
         let Chain { target, schema, .. } = &*self.chain;
         let found = self.chain.version_of(entry)?;
         if found == schema.version {
-            let value = T::from_payload(reader).map_err(|source| Error::loading(entry, source))?;
+            let value = T::from_payload_with(reader, shapes);
+            let value = value.map_err(|source| Error::loading(entry, source))?;
             return Ok((value, None));
         }
         let links = self.chain.links_from(found).ok_or_else(|| Error::NoMigration {

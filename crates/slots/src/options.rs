@@ -15,7 +15,7 @@ pub struct Compression {
 }
 
 impl Compression {
-    /// LZ4: for saves that a player waits for.
+    /// LZ4: for saves that a player waits for. Where no save asks for it itself, payloads of up to 16 KiB are kept as they are: they would take as many pages on the disk.
     pub const FAST: Self = Self { codec: Codec::Lz4, level: 3 };
     /// zstd: for saves that go over a network.
     pub const SMALL: Self = Self { codec: Codec::Zstd, level: 3 };
@@ -124,7 +124,7 @@ pub struct Schema {
 pub struct SaveOptions {
     /// Where files are.
     pub files: Arc<dyn Files>,
-    /// How saves are compressed.
+    /// How saves are compressed. With LZ4 those of up to 16 KiB are not: they would take as much of the disk.
     pub compression: Compression,
     /// The same for one kind of saves, where it differs.
     pub compression_of: Vec<(SaveKind, Compression)>,

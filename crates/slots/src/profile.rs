@@ -53,7 +53,8 @@ impl SaveManager {
         player: &str,
         migrations: &Migrations<T>,
     ) -> Result<Loaded<T>, Error> {
-        self.shared().load_latest(player, None, &|entry, reader| migrations.read(entry, reader))
+        self.shared()
+            .load_latest(player, None, &|entry, reader| migrations.read(entry, reader, &self.shared().shapes))
     }
 
     /// Lists the profiles of a player that are kept, the newest first: damaged ones too.

@@ -4,7 +4,7 @@ use std::{
 };
 
 use keepstone_storage::{Files, OsFiles};
-use keepstone_store::FromPayload;
+use keepstone_store::{FromPayload, Shapes};
 
 use crate::{
     Error, Loaded, Lost, Recovered, Schema,
@@ -32,6 +32,7 @@ pub struct SaveReader {
     dir: PathBuf,
     files: Arc<dyn Files>,
     schema: Option<Schema>,
+    shapes: Arc<Shapes>,
 }
 
 impl SaveReader {
@@ -57,7 +58,7 @@ impl SaveReader {
         if root::id_of(&*files, &dir)?.is_none() && root::players(&*files, &dir)?.is_empty() {
             return Err(Error::NoRoot { path: dir });
         }
-        Ok(Self { dir, files, schema })
+        Ok(Self { dir, files, schema, shapes: Arc::default() })
     }
 
     /// The directory.
@@ -115,7 +116,9 @@ impl SaveReader {
     /// # Errors
     /// As there.
     pub fn load_latest<T: FromPayload>(&self, player: &str, slot: u8) -> Result<Loaded<T>, Error> {
-        self.latest_by(player, slot, &|entry, reader| load::read(entry, reader, self.schema.as_ref()))
+        self.latest_by(player, slot, &|entry, reader| {
+            load::read(entry, reader, self.schema.as_ref(), &self.shapes)
+        })
     }
 
     /// As [`SaveReader::load_latest`], and brings saves of earlier versions to that of the program.
@@ -128,7 +131,7 @@ impl SaveReader {
         slot: u8,
         migrations: &Migrations<T>,
     ) -> Result<Loaded<T>, Error> {
-        self.latest_by(player, slot, &|entry, reader| migrations.read(entry, reader))
+        self.latest_by(player, slot, &|entry, reader| migrations.read(entry, reader, &self.shapes))
     }
 
     /// Loads one save.
@@ -136,7 +139,9 @@ impl SaveReader {
     /// # Errors
     /// As [`SaveManager::load`](crate::SaveManager::load).
     pub fn load<T: FromPayload>(&self, id: SaveId) -> Result<Loaded<T>, Error> {
-        let read = |save: &SaveEntry, reader: &Container| load::read(save, reader, self.schema.as_ref());
+        let read = |save: &SaveEntry, reader: &Container| {
+            load::read(save, reader, self.schema.as_ref(), &self.shapes)
+        };
         let (save, (value, migrated_from)) = self.held(id, |save, reader, _| read(save, reader))?;
         Ok(Loaded { value, save, recovered: None, migrated_from })
     }

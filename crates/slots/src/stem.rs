@@ -4,7 +4,7 @@ use std::{cmp::Ordering, fmt};
 
 use keepstone_format::{Metadata, tag};
 
-pub(crate) use name::Name;
+pub use name::Name;
 
 use crate::{Error, id::SaveId};
 
@@ -14,12 +14,15 @@ const PROFILE: &str = "profile";
 
 /// What the name of a save says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Stem {
+pub struct Stem {
     /// None: the profile.
-    pub(crate) slot: Option<u8>,
-    pub(crate) sequence: u64,
-    pub(crate) revision: u16,
-    pub(crate) id: SaveId,
+    pub slot: Option<u8>,
+    /// The place in the order of all saves of the player, 1 to 2^63.
+    pub sequence: u64,
+    /// How often it was migrated. Of the revisions of a save the highest counts.
+    pub revision: u16,
+    /// Which save it is.
+    pub id: SaveId,
 }
 
 impl Stem {
@@ -43,8 +46,8 @@ impl Stem {
         Some(Self { slot, sequence, revision, id: SaveId::from_bytes(hexadecimal(id)?)? })
     }
 
-    /// What the head of a save says of its name; none if that is not enough for one.
-    pub(crate) fn of_head(head: &Metadata) -> Option<Self> {
+    /// Tells what the head of a save says of its name; none if that is not enough for one.
+    pub fn of_head(head: &Metadata) -> Option<Self> {
         let slot = match head.get(tag::SLOT) {
             Some(slot) => Some(u8::from_le_bytes(slot.try_into().ok()?)),
             None => None,

@@ -3,6 +3,7 @@
 
 mod attack;
 mod background;
+mod corpus;
 mod crash;
 mod damage;
 mod edits;

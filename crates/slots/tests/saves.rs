@@ -317,3 +317,43 @@ fn options_choose_how_each_kind_is_compressed() {
     assert_eq!(checkpoint.codec(), Some(Codec::Zstd));
     assert!(quick.bytes() > 100_000 && manual.bytes() < 5_000 && checkpoint.bytes() < manual.bytes());
 }
+
+#[test]
+fn what_files_have_room_for_anyway_is_not_compressed_and_what_is_longer_is() {
+    let files = files();
+    let manager = open(&files);
+    let save = |len: usize, asked: Option<Compression>| {
+        let request = SaveRequest::new();
+        let request = match asked {
+            Some(compression) => request.compression(compression),
+            None => request,
+        };
+        let saved = manager.save_with("ann", 0, &Bytes::from(vec![7; len]), &request).unwrap();
+        assert_eq!(manager.load_latest::<Bytes<'static>>("ann", 0).unwrap().value.0, vec![7; len]);
+        saved.save.bytes()
+    };
+    for len in [1_usize, 1000, 16 << 10] {
+        assert!(save(len, None) >= len as u64, "{len}");
+    }
+    assert!(save((16 << 10) + 1, None) < 2000);
+    // What a save asks for it gets, and for other machines each byte counts.
+    assert!(save(16 << 10, Some(Compression::FAST)) < 2000);
+    assert!(save(16 << 10, Some(Compression::SMALL)) < 2000);
+    // Several chunks, and threads.
+    assert!(save(1 << 20, None) < 20_000);
+}
+
+#[test]
+fn saves_of_a_type_get_equal_whatever_was_saved_before() {
+    let files = files();
+    let manager = open(&files);
+    let values =
+        [Some(vec![(1_u8, None)]), None, Some(Vec::new()), Some(vec![(2, Some("a".to_owned()))]), None];
+    for value in values.iter().chain(&values) {
+        manager.save("ann", 0, value).unwrap();
+        assert_eq!(manager.load_latest::<Option<Vec<(u8, Option<String>)>>>("ann", 0).unwrap().value, *value);
+        let reader = SaveReader::open_with(ROOT, files.clone(), None).unwrap();
+        let loaded = reader.load_latest::<Option<Vec<(u8, Option<String>)>>>("ann", 0).unwrap();
+        assert_eq!(loaded.value, *value);
+    }
+}

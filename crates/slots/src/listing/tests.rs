@@ -1,6 +1,9 @@
 mod beside;
 mod disk;
 mod model;
+mod stamped;
+
+use keepstone_storage::{Durability, atomic};
 
 use super::*;
 use crate::{
@@ -101,6 +104,26 @@ fn only_what_an_index_does_not_know_is_looked_at() {
     assert!(listing.was_index_stale());
     assert_eq!(names(&listing.newest_first()), [came, kept].map(|stem| Name::Save(stem).to_string()));
     assert!(listing.get(kept.id).unwrap().is_good());
+}
+
+#[test]
+fn a_name_that_only_ends_like_a_save_changes_nothing() {
+    let disk = Disk::new();
+    let stem = stem_of(Some(1), 1);
+    disk.save(stem);
+    disk.write_index();
+    // What would be found if it were looked at.
+    disk.overwrite(&Name::Save(stem), b"nothing");
+    let mut known = disk.read();
+    for name in ["copy of it.save", "s001.deleted", ".damaged", "x.note"] {
+        atomic::replace(&disk.files, &disk.dir.join(name), Durability::Buffered, b"x").unwrap();
+    }
+    assert!(!disk.refresh(&mut known));
+    for listing in [known, disk.read()] {
+        assert!(!listing.was_index_stale());
+        assert_eq!(names(&listing.newest_first()), [Name::Save(stem).to_string()]);
+        assert!(listing.get(stem.id).unwrap().is_good());
+    }
 }
 
 #[test]

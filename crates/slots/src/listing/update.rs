@@ -1,6 +1,6 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::Path,
 };
 
@@ -26,7 +26,10 @@ pub(super) fn read(files: &dyn Files, dir: &Path, player: &Player, look: Look) -
     // Somebody may have copied the directory of another player.
     let is_ours = |index: &Index| index.entries.first().is_none_or(|entry| entry.player() == player.as_str());
     let index = index.filter(is_ours);
-    let names = Names::read(files, dir, look)?;
+    let mut names = Names::read(files, dir, look)?;
+    if index.as_ref().is_none_or(|index| index.fingerprint != names.saved) {
+        names.count_strictly();
+    }
     let mut listing = Listing::default();
     let Some(Index { entries, fingerprint, has_others }) = index else {
         let is_empty = names.saved == Fingerprint::default();
@@ -53,12 +56,22 @@ pub(super) fn refresh(
     player: &Player,
     look: Look,
 ) -> Result<bool, Error> {
-    let names = Names::read(files, dir, look)?;
-    if names.all == listing.fingerprint && listing.refused.is_empty() {
+    if listing.refused.is_empty() && listing.stamp.is_some_and(|known| files.has_stamp(dir, known)) {
         return Ok(false);
     }
-    listing.update(&Update { files, dir, player }, &names);
-    Ok(true)
+    // Before the names: a change between the two makes it another.
+    let stamp = files.stamp(dir);
+    let mut names = Names::read(files, dir, look)?;
+    if names.all != listing.fingerprint {
+        names.count_strictly();
+    }
+    let is_same = names.all == listing.fingerprint && listing.refused.is_empty();
+    if !is_same {
+        listing.update(&Update { files, dir, player }, &names);
+    }
+    // A file that went between the names and the look at it has no entry, and its going is a change.
+    listing.stamp = stamp;
+    Ok(!is_same)
 }
 
 /// The index, if it is there and keeps all rules. What is wrong with it is no error: the files are the truth.
@@ -71,6 +84,7 @@ fn read_index(files: &dyn Files, dir: &Path) -> Option<Index> {
 /// The names in a directory.
 struct Names {
     listed: Vec<OsString>,
+    look: Look,
     /// Of those of saves and notes.
     saved: Fingerprint,
     /// Of these and of the spares that are looked at.
@@ -79,31 +93,40 @@ struct Names {
 }
 
 impl Names {
+    /// Reads the names, and counts those as names of saves that end like one: where that makes the set that is known, each is one, and none had to be taken apart.
     fn read(files: &dyn Files, dir: &Path, look: Look) -> Result<Self, Error> {
         let listed = match files.list(dir) {
             Ok(listed) => listed,
             Err(err) if is_not_found(&err) => Vec::new(),
             Err(err) => return Err(err.into()),
         };
-        let (mut saved, mut looked, mut spares) = (Fingerprint::default(), Vec::new(), Vec::new());
-        for file_name in &listed {
-            match Name::parse(file_name) {
-                Name::Save(_) | Name::Deleted(_) | Name::Damaged(_) | Name::Note(..) => {
-                    saved.add(file_name.as_encoded_bytes());
-                }
-                Name::Spare(number) if look == Look::Spares => {
-                    looked.push(file_name);
-                    spares.push(number);
-                }
-                Name::Spare(_) | Name::Old(_) | Name::Index | Name::Other => {}
+        let fingerprint = Fingerprint::default();
+        let mut names = Self { listed, look, saved: fingerprint, all: fingerprint, spares: Vec::new() };
+        names.count(|name| Name::ends_like_a_save(name.as_encoded_bytes()));
+        Ok(names)
+    }
+
+    /// Counts only what is the name of a save or note.
+    fn count_strictly(&mut self) {
+        self.count(|name| Name::parse(name).stem().is_some());
+    }
+
+    fn count(&mut self, is_saved: impl Fn(&OsStr) -> bool) {
+        (self.saved, self.spares) = (Fingerprint::default(), Vec::new());
+        let mut looked = Vec::new();
+        for file_name in &self.listed {
+            if is_saved(file_name) {
+                self.saved.add(file_name.as_encoded_bytes());
+            } else if let (Look::Spares, Name::Spare(number)) = (self.look, Name::parse(file_name)) {
+                looked.push(file_name);
+                self.spares.push(number);
             }
         }
-        let mut all = saved;
+        self.all = self.saved;
         for file_name in looked {
-            all.add(file_name.as_encoded_bytes());
+            self.all.add(file_name.as_encoded_bytes());
         }
-        spares.sort_unstable();
-        Ok(Self { listed, saved, all, spares })
+        self.spares.sort_unstable();
     }
 
     /// The names of saves and notes, sorted.

@@ -138,7 +138,7 @@ impl SaveManager {
         request: SaveRequest,
     ) -> Result<(OsString, impl FnOnce() -> Result<Saved, Error> + Send + 'static), Error> {
         let player = Player::new(player)?;
-        let key = OsString::from(format!("slot {slot} of {player}"));
+        let key = key_of(&player, slot);
         let shared = Arc::clone(&self.shared);
         let keeper = self.keeper.clone();
         let on_its_way = self.shared.pending.add(&player, slot);
@@ -152,6 +152,22 @@ impl SaveManager {
         };
         Ok((key, job))
     }
+}
+
+/// What saves of one slot have in common in the queue, and what a superseded one is called. The caller waits for it, and after a while without a save
+/// nothing of what formats text is in a cache: it would take as long as all else.
+fn key_of(player: &Player, slot: u8) -> OsString {
+    let (slot_text, of) = ("slot ", " of ");
+    let mut key = String::with_capacity(slot_text.len() + 3 + of.len() + player.as_str().len());
+    key.push_str(slot_text);
+    for unit in [100, 10, 1] {
+        if slot >= unit || unit == 1 {
+            key.push(char::from(b'0' + slot / unit % 10));
+        }
+    }
+    key.push_str(of);
+    key.push_str(player.as_str());
+    key.into()
 }
 
 impl Buffers {
@@ -173,5 +189,18 @@ impl Drop for Copied {
 impl Payload for Copied {
     fn prepare(&self) -> Result<Prepared<'_>, PayloadError> {
         Ok(Prepared::bytes(&self.bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_slot_has_a_key_of_its_own_that_tells_which() {
+        let player = Player::new("ada").unwrap();
+        for slot in 0..=u8::MAX {
+            assert_eq!(key_of(&player, slot), OsString::from(format!("slot {slot} of ada")));
+        }
     }
 }

@@ -43,7 +43,7 @@ impl SaveManager {
             .map(|(item, folder)| {
                 let slot = Some(item.slot);
                 let folder = folder?;
-                let prepared = item.payload.prepare();
+                let prepared = item.payload.prepare_with(&self.shared.shapes);
                 let prepared = prepared.map_err(|source| Error::payload(item.player, slot, source))?;
                 self.shared.begin(&folder, slot, prepared, item.request, &Identity::New)
             })

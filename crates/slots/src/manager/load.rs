@@ -2,7 +2,7 @@ use std::{path::Path, sync::Arc};
 
 use keepstone_format::{Error as FormatError, Kind, Limits, Reader, SectionId, tag};
 use keepstone_storage::{Error as StorageError, Files, generation::Content, spare};
-use keepstone_store::FromPayload;
+use keepstone_store::{FromPayload, Shapes};
 
 use super::{
     SaveManager, Shared,
@@ -50,7 +50,9 @@ impl SaveManager {
         slot: u8,
         migrations: &Migrations<T>,
     ) -> Result<Loaded<T>, Error> {
-        self.shared.load_latest(player, Some(slot), &|entry, reader| migrations.read(entry, reader))
+        self.shared.load_latest(player, Some(slot), &|entry, reader| {
+            migrations.read(entry, reader, &self.shared.shapes)
+        })
     }
 
     /// Loads one save.
@@ -70,7 +72,7 @@ impl SaveManager {
         id: SaveId,
         migrations: &Migrations<T>,
     ) -> Result<Loaded<T>, Error> {
-        self.shared.load(id, &|entry, reader| migrations.read(entry, reader))
+        self.shared.load(id, &|entry, reader| migrations.read(entry, reader, &self.shared.shapes))
     }
 
     /// Reads the thumbnail of a save, if it has one.
@@ -148,7 +150,7 @@ impl Shared {
         entry: &SaveEntry,
         reader: &Container,
     ) -> Result<(T, Option<u32>), Error> {
-        read(entry, reader, self.options.schema_of(entry.slot()))
+        read(entry, reader, self.options.schema_of(entry.slot()), &self.shapes)
     }
 }
 
@@ -157,9 +159,10 @@ pub(crate) fn read<T: FromPayload>(
     entry: &SaveEntry,
     reader: &Container,
     schema: Option<&Schema>,
+    shapes: &Shapes,
 ) -> Result<(T, Option<u32>), Error> {
     check_schema(entry, schema)?;
-    let value = T::from_payload(reader).map_err(|source| Error::loading(entry, source))?;
+    let value = T::from_payload_with(reader, shapes).map_err(|source| Error::loading(entry, source))?;
     Ok((value, None))
 }
 

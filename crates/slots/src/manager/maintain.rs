@@ -88,6 +88,12 @@ impl Keeper {
 impl Shared {
     /// Makes files ready; writes the index if much is missing in it, or at any change if that is asked for.
     pub(crate) fn maintain(&self, folder: &Folder, at_any_change: bool) -> Result<(), Error> {
+        self.tidy(folder, at_any_change)?;
+        // The next save compares the directory with what is known now, which is quick as long as nobody else changes it.
+        folder.refreshed_for_save(self).map(drop)
+    }
+
+    fn tidy(&self, folder: &Folder, at_any_change: bool) -> Result<(), Error> {
         let (len, unsynced) = {
             let state = folder.state();
             (state.spare_len, state.unsynced.len())

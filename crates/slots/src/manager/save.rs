@@ -1,11 +1,13 @@
+mod head;
+
 use std::{
     io::Write,
     sync::{Arc, PoisonError},
 };
 
-use keepstone_format::{FileKind, Metadata, SectionId, SectionOptions, Writer, WriterOptions, tag};
+use keepstone_format::{FileKind, Metadata, SectionId, SectionOptions, Writer, WriterOptions, Written, tag};
 use keepstone_storage::{Durability, spare::Sealed};
-use keepstone_store::{Payload, Prepared};
+use keepstone_store::{Payload, PayloadError, Prepared};
 
 use super::{
     SaveManager, Shared,
@@ -26,8 +28,12 @@ use crate::{
 
 /// What stands around a payload in a file, as far as it is not known yet.
 const AROUND: u64 = 8 << 10;
-/// How many earlier saves a save names.
-const ANCESTORS_MAX: usize = 32;
+/// LZ4 takes longer for so many bytes than the disk for those that it would spare: files are whole pages.
+const UNCODED_MAX: u64 = 16 << 10;
+/// Bytes of a chunk with LZ4: payloads of two are compressed by two threads.
+const CHUNK_LEN: u32 = 128 << 10;
+/// How often memory for compressing waits for the next save.
+const MEMORY_MAX: usize = 2;
 const PNG: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
 impl SaveManager {
@@ -72,8 +78,9 @@ impl SaveManager {
         payload: &P,
         request: &SaveRequest,
     ) -> Result<Saved, Error> {
-        let slot = self.shared.auto_slot(player)?;
-        self.save_with(player, slot, payload, request)
+        let saved = self.shared.autosave(player, payload, request);
+        self.keep_up(player);
+        saved
     }
 
     /// Saves to the slot for quick saves.
@@ -176,12 +183,33 @@ impl Shared {
             return Ok(slots.iter().copied().min_by_key(on_its_way).unwrap_or(first));
         };
         let state = folder.refreshed(self)?;
+        Ok(self.auto_slot_of(&folder, &state).unwrap_or(first))
+    }
+
+    /// The automatic slot that is empty, else that with the oldest save; none if the layout has no automatic slot.
+    fn auto_slot_of(&self, folder: &Folder, state: &State) -> Option<u8> {
         // A save that is on its way will be newer than all that are there.
         let newest = |slot: u8| {
-            let saved = state.listing.latest(Some(slot)).map_or(0, |entry| entry.sequence());
+            let saved = state.listing.of_slot(Some(slot)).next().map_or(0, SaveEntry::sequence);
             (self.pending.order(&folder.player, slot), saved)
         };
-        Ok(slots.iter().copied().min_by_key(|slot| newest(*slot)).unwrap_or(first))
+        self.options.layout.auto.iter().copied().min_by_key(|slot| newest(*slot))
+    }
+
+    /// Saves to the automatic slot whose turn it is.
+    fn autosave<P: Payload + ?Sized>(
+        &self,
+        player: &str,
+        payload: &P,
+        request: &SaveRequest,
+    ) -> Result<Saved, Error> {
+        let none = Error::Misuse { what: "the layout has no automatic slot; add one" };
+        if self.options.layout.auto.is_empty() {
+            return Err(none);
+        }
+        let folder = self.folder(player)?;
+        let slot = self.auto_slot_of(&folder, &*folder.refreshed_for_save(self)?).ok_or(none)?;
+        self.save_in(&folder, Some(slot), payload, request, true)
     }
 
     /// Saves, and tries again as often as the request says.
@@ -192,13 +220,30 @@ impl Shared {
         payload: &P,
         request: &SaveRequest,
     ) -> Result<Saved, Error> {
-        let folder = self.folder(player)?;
+        self.save_in(&self.folder(player)?, slot, payload, request, false)
+    }
+
+    /// The same in a directory that was compared with what is known just now, or was not.
+    fn save_in<P: Payload + ?Sized>(
+        &self,
+        folder: &Arc<Folder>,
+        slot: Option<u8>,
+        payload: &P,
+        request: &SaveRequest,
+        is_fresh: bool,
+    ) -> Result<Saved, Error> {
+        let player = folder.player.as_str();
         let turn = folder.turn(slot);
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut retries = 0;
         loop {
-            let prepared = payload.prepare().map_err(|source| Error::payload(player, slot, source))?;
-            let begun = self.begin(&folder, slot, prepared, request, &Identity::New);
+            let prepared = payload.prepare_with(&self.shapes);
+            let prepared = prepared.map_err(|source| Error::payload(player, slot, source))?;
+            let begun = if is_fresh && retries == 0 {
+                self.begin_known(folder, slot, prepared, request, &Identity::New)
+            } else {
+                self.begin(folder, slot, prepared, request, &Identity::New)
+            };
             match begun.and_then(|begun| self.complete(begun)) {
                 Ok(saved) => return Ok(Saved { retries, ..saved }),
                 Err(err) if retries < request.retries && err.may_pass() => retries += 1,
@@ -244,6 +289,19 @@ impl Shared {
         request: &'r SaveRequest,
         identity: &Identity<'_>,
     ) -> Result<Begun<'r>, Error> {
+        drop(folder.refreshed_for_save(self)?);
+        self.begin_known(folder, slot, prepared, request, identity)
+    }
+
+    /// The same without another look at the directory.
+    fn begin_known<'r>(
+        &self,
+        folder: &Arc<Folder>,
+        slot: Option<u8>,
+        prepared: Prepared<'_>,
+        request: &'r SaveRequest,
+        identity: &Identity<'_>,
+    ) -> Result<Begun<'r>, Error> {
         if !matches!(identity, Identity::Revision(..)) {
             self.check(request)?;
         }
@@ -258,8 +316,12 @@ impl Shared {
             }
         };
         let compression = request.compression.unwrap_or_else(|| self.options.compression_for(kind));
+        // What a save asks for it gets; the head says what was chosen, and each chunk how it is kept.
+        let is_default = request.compression.is_none() && compression.codec == Codec::Lz4;
+        let is_uncoded = is_default && (1..=UNCODED_MAX).contains(&prepared.len);
+        let codec = if is_uncoded { Codec::None } else { compression.codec };
         let (stem, head, len_hint) = {
-            let mut state = folder.refreshed_for_save(self)?;
+            let mut state = folder.state();
             let latest = state.listing.latest(slot);
             if let (Overwrite::Refuse, Some(slot), Some(latest), true) =
                 (request.overwrite, slot, &latest, identity.follows())
@@ -275,25 +337,51 @@ impl Shared {
             head.set(tag::CODEC, &[compression.codec.id()]);
             check_head(&head)?;
             let last = latest.map_or(0, |latest| latest.bytes() + latest.bytes() / 8);
-            let room = if last == 0 || compression.codec == Codec::None {
-                prepared.len
-            } else {
-                last.min(prepared.len)
-            };
+            let room = if last == 0 || codec == Codec::None { prepared.len } else { last.min(prepared.len) };
             (stem, head, room + AROUND)
         };
         let mut draft = folder.spares.begin(stem.sequence, len_hint)?;
         let options = WriterOptions::new(FileKind::SAVE)
             .store(self.root_id, stem.sequence)
             .head(head.clone())
-            .codec(compression.codec)
+            .codec(codec)
             .zstd_level(compression.level)
             .threads(self.options.threads);
-        let written = write(&mut draft, options, prepared, request.thumbnail.as_deref())
+        // zstd finds more in longer ones.
+        let options = if codec == Codec::Lz4 { options.chunk_len(CHUNK_LEN) } else { options };
+        let written = self
+            .write(&mut draft, options, prepared, request.thumbnail.as_deref())
             .map_err(|source| Error::writing(folder.player.as_str(), slot, source))?;
         let bytes = written.bytes;
         let sealed = draft.seal(written)?;
         Ok(Begun { folder: Arc::clone(folder), request, stem, kind, head, sealed, bytes })
+    }
+
+    /// Writes a container with a payload, and a thumbnail before it.
+    fn write(
+        &self,
+        out: &mut dyn Write,
+        options: WriterOptions,
+        prepared: Prepared<'_>,
+        thumbnail: Option<&[u8]>,
+    ) -> Result<Written, PayloadError> {
+        // That of zstd may be large, and it is for saves that may take their time.
+        let is_kept = options.codec == Codec::Lz4;
+        let memory = || self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = if is_kept { memory().pop() } else { None };
+        let mut writer = Writer::new(out, options)?.memory(kept.unwrap_or_default());
+        if let Some(thumbnail) = thumbnail {
+            let plain = SectionOptions::new(Codec::None);
+            writer.coded_from_with(SectionId::THUMBNAIL, 0, &[thumbnail], plain)?;
+        }
+        let tail = prepared.write(&mut writer)?;
+        let used = writer.take_memory();
+        let (_, written) = writer.finish(tail)?;
+        let mut memory = memory();
+        if is_kept && memory.len() < MEMORY_MAX {
+            memory.push(used);
+        }
+        Ok(written)
     }
 
     /// Makes a save that was written durable, if that is asked for, and visible.
@@ -372,62 +460,6 @@ impl Shared {
         Ok(beyond)
     }
 
-    /// What a list will show.
-    fn head(
-        &self,
-        folder: &Folder,
-        stem: &Stem,
-        kind: SaveKind,
-        request: &SaveRequest,
-        latest: Option<&SaveEntry>,
-        identity: &Identity<'_>,
-    ) -> Metadata {
-        let mut head = identity.origin().map(|origin| origin.head.clone()).unwrap_or_default();
-        stem.to_head(&mut head);
-        head.set(tag::PLAYER, folder.player.as_str().as_bytes()).set(tag::SAVE_KIND, &[kind.number()]);
-        if identity.follows() {
-            let shorts = latest
-                .into_iter()
-                .flat_map(|latest| std::iter::once(latest.id().short()).chain(latest.ancestors()));
-            let ancestors: Vec<[u8; 8]> = shorts.take(ANCESTORS_MAX).collect();
-            head.remove(tag::ANCESTORS);
-            if !ancestors.is_empty() {
-                head.set(tag::ANCESTORS, ancestors.as_flattened());
-            }
-        }
-        let schema = match identity {
-            Identity::New => self.options.schema_of(stem.slot),
-            Identity::Revision(_, schema) => Some(*schema),
-            // A copied payload is of the type and version that it was.
-            Identity::Copy(_) | Identity::Same(_) => None,
-        };
-        if let Some(schema) = schema {
-            head.set(tag::PAYLOAD_TYPE, schema.name.as_bytes());
-            head.set(tag::PAYLOAD_VERSION, &schema.version.to_le_bytes());
-        }
-        if let (Identity::New, Some((name, version))) = (identity, &self.options.application) {
-            head.set_application(name).set_application_version(version);
-        }
-        if let Identity::Revision(..) = identity {
-            // That of the old state.
-            head.remove(tag::STATE_HASH);
-        }
-        let name = match identity {
-            Identity::New => latest.and_then(|latest| latest.name().map(str::to_owned)),
-            Identity::Copy(of) => of.name.clone(),
-            Identity::Same(_) | Identity::Revision(..) => None,
-        };
-        if let Some(name) = request.name.clone().or(name) {
-            head.set_name(&name);
-        }
-        let now = if let Identity::New = identity { self.options.now() } else { None };
-        if let Some(created_at) = request.created_at.or(now) {
-            head.set_created_at(created_at);
-        }
-        request.to_head(&mut head);
-        head
-    }
-
     /// Whether a request can be served.
     fn check(&self, request: &SaveRequest) -> Result<(), Error> {
         if request.kind == Some(SaveKind::Profile) {
@@ -444,53 +476,4 @@ impl Shared {
         }
         Ok(())
     }
-}
-
-impl SaveRequest {
-    /// What of a request stands in the head of a save.
-    fn to_head(&self, head: &mut Metadata) {
-        if let Some(tick) = self.tick {
-            head.set_tick(tick);
-        }
-        if let Some(play_time) = self.play_time {
-            let nanoseconds = u64::try_from(play_time.as_nanos()).unwrap_or(u64::MAX);
-            head.set(tag::PLAY_TIME, &nanoseconds.to_le_bytes());
-        }
-        if let Some(place) = &self.place {
-            head.set(tag::PLACE, place.as_bytes());
-        }
-        if let Some(version) = &self.game_version {
-            head.set_application_version(version);
-        }
-        if !self.mods.is_empty() {
-            head.set(tag::MODS, &Mod::encode_all(&self.mods));
-        }
-        for (key, value) in &self.custom {
-            head.set_custom(key, value);
-        }
-        if let Some(hash) = self.state_hash {
-            head.set(tag::STATE_HASH, &hash.to_le_bytes());
-        }
-        if let Some(thumbnail) = &self.thumbnail {
-            let len = u32::try_from(thumbnail.len()).unwrap_or(u32::MAX);
-            head.set(tag::THUMBNAIL_LEN, &len.to_le_bytes());
-        }
-    }
-}
-
-/// Writes a container with a payload, and a thumbnail before it.
-pub(super) fn write(
-    out: &mut dyn Write,
-    options: WriterOptions,
-    prepared: Prepared<'_>,
-    thumbnail: Option<&[u8]>,
-) -> Result<keepstone_format::Written, keepstone_store::PayloadError> {
-    let mut writer = Writer::new(out, options)?;
-    if let Some(thumbnail) = thumbnail {
-        let plain = SectionOptions::new(Codec::None);
-        writer.coded_from_with(SectionId::THUMBNAIL, 0, &[thumbnail], plain)?;
-    }
-    let tail = prepared.write(&mut writer)?;
-    let (_, written) = writer.finish(tail)?;
-    Ok(written)
 }

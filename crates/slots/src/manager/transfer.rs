@@ -5,8 +5,7 @@ use std::{
 };
 
 use keepstone_format::{
-    Error as FormatError, FileKind, Filter, Limits, Metadata, ReadAt, Reader, Section, SectionLayout,
-    SectionOptions, Writer, WriterOptions, tag,
+    Error as FormatError, FileKind, Limits, Metadata, ReadAt, Reader, Section, Writer, WriterOptions, tag,
 };
 use keepstone_storage::{Durability, atomic};
 use keepstone_store::Prepared;
@@ -19,7 +18,7 @@ use super::{
     save::{Identity, Origin},
 };
 use crate::{
-    Codec, Error,
+    Error,
     entry::{EntryState, SaveEntry},
     id::SaveId,
     options::Compression,
@@ -242,43 +241,12 @@ pub(super) fn copy_container<R: ReadAt, W: Write>(
     out: W,
 ) -> Result<W, FormatError> {
     head.set(tag::CODEC, &[compression.codec.id()]);
-    let options = WriterOptions::new(reader.header().kind)
-        .store(reader.header().store_id, 0)
-        .head(head)
-        .codec(compression.codec)
-        .zstd_level(compression.level);
+    let options = WriterOptions::of(reader).head(head).codec(compression.codec).zstd_level(compression.level);
     let mut writer = Writer::new(out, options)?;
     for section in reader.sections() {
-        // What is skipped by whoever doesn't know it is nothing to touch either.
-        if section.layout() == SectionLayout::Coded && !section.id().is_ancillary() {
-            encode_again(&mut writer, reader, section, compression)?;
-        } else {
-            writer.copy_section(reader, section)?;
-        }
+        writer.recode_section(reader, section)?;
     }
     Ok(writer.finish(reader.tail().clone())?.0)
-}
-
-fn encode_again<R: ReadAt, W: Write>(
-    writer: &mut Writer<W>,
-    reader: &Reader<R>,
-    section: &Section,
-    compression: Compression,
-) -> Result<(), FormatError> {
-    let mut options = SectionOptions::new(compression.codec).zstd_level(compression.level);
-    if compression.codec != Codec::None {
-        // A chunk that its codec didn't make smaller has no filter.
-        let filters = reader.chunk_entries(section).iter();
-        let mut filters =
-            filters.filter_map(|entry| Filter::from_parts(entry.filter, entry.filter_parameter));
-        options = options.filter(filters.find(|filter| *filter != Filter::None).unwrap_or_default());
-    }
-    let mut out = writer.coded_with(section.id(), section.instance(), options)?;
-    let mut chunks = reader.chunks(section)?;
-    while let Some(chunk) = chunks.next_chunk()? {
-        out.write_all(chunk).map_err(|source| FormatError::Io { op: "writing the container", source })?;
-    }
-    out.finish()
 }
 
 /// Reads every byte of a container.

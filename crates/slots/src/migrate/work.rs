@@ -74,7 +74,7 @@ impl<T: Payload + FromPayload + 'static> Work<T> {
         let Some(save) = current(shared, &folder, listed)? else { return skipped };
         let read = || {
             let reader = manager::open(files, &folder.dir, &folder.player, &save)?;
-            let (value, from) = self.migrations.read(&save, &reader)?;
+            let (value, from) = self.migrations.read(&save, &reader, &shared.shapes)?;
             let thumbnail = manager::thumbnail_of(&reader, &folder.path_of(save.file_name()))?;
             Ok((value, from, thumbnail))
         };
@@ -84,7 +84,7 @@ impl<T: Payload + FromPayload + 'static> Work<T> {
             Err(err) => return Err(err),
         };
         let Some(from) = from else { return skipped };
-        let prepared = value.prepare().map_err(|source| Error::loading(&save, source))?;
+        let prepared = value.prepare_with(&shared.shapes).map_err(|source| Error::loading(&save, source))?;
         let request = SaveRequest { thumbnail, ..SaveRequest::default() };
         let turn = folder.turn(save.slot());
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);

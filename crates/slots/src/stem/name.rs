@@ -11,15 +11,18 @@ const OLD: &str = "old";
 const INDEX: &str = "index";
 
 /// What a name in the directory of a player says.
+///
+/// There is one way to write each, which [`Display`](fmt::Display) gives: whatever is written otherwise is [`Name::Other`].
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Name {
+pub enum Name {
     /// A save.
     Save(Stem),
     /// A save that was deleted.
     Deleted(Stem),
     /// A save that was set aside.
     Damaged(Stem),
-    /// What changed about a save.
+    /// What changed about a save. Of several the one with the highest number counts.
     Note(Stem, u16),
     /// A file that is ready to take a save.
     Spare(u32),
@@ -33,7 +36,7 @@ pub(crate) enum Name {
 
 impl Name {
     /// Tells what a name is.
-    pub(crate) fn parse(name: &OsStr) -> Self {
+    pub fn parse(name: &OsStr) -> Self {
         Self::of_bytes(name.as_encoded_bytes())
     }
 
@@ -43,6 +46,15 @@ impl Name {
             return Self::Index;
         }
         Self::with_extension(name).unwrap_or(Self::Other)
+    }
+
+    /// Whether a name ends as those of saves and notes do. The rest of it may be anything.
+    pub(crate) fn ends_like_a_save(name: &[u8]) -> bool {
+        let ends_with = |extension: &&str| {
+            let stem = name.strip_suffix(extension.as_bytes());
+            stem.is_some_and(|stem| stem.ends_with(b"."))
+        };
+        [SAVE, NOTE, DELETED, DAMAGED].iter().any(ends_with)
     }
 
     fn with_extension(bytes: &[u8]) -> Option<Self> {
@@ -63,8 +75,8 @@ impl Name {
         })
     }
 
-    /// The save that it is a file of.
-    pub(crate) fn stem(&self) -> Option<Stem> {
+    /// The save that it is a file of. None for spares and old files, whose names say nothing of what is in them.
+    pub fn stem(&self) -> Option<Stem> {
         match self {
             Self::Save(stem) | Self::Deleted(stem) | Self::Damaged(stem) | Self::Note(stem, _) => Some(*stem),
             Self::Spare(_) | Self::Old(_) | Self::Index | Self::Other => None,

@@ -186,6 +186,6 @@ fn a_listing_is_what_was_done_however_it_was_read() {
 
 fn atomic_junk(disk: &Disk, number: u64) {
     let path = disk.dir.join(format!("junk{number}.save"));
-    let options = keepstone_storage::Durability::Buffered;
-    keepstone_storage::atomic::replace(&disk.files, &path, options, b"junk").unwrap();
+    let options = Durability::Buffered;
+    atomic::replace(&disk.files, &path, options, b"junk").unwrap();
 }

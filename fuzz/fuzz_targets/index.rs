@@ -1,0 +1,29 @@
+//! Indexes of saves: listed with, loaded with and written anew. Most mutations change what the section holds and seal it again.
+#![no_main]
+
+mod common;
+#[expect(dead_code, reason = "containers are another target")]
+#[path = "../../crates/format/tests/corpus/container.rs"]
+mod container;
+#[path = "../../crates/slots/tests/corpus/index.rs"]
+mod index;
+#[path = "../../crates/slots/tests/corpus/root.rs"]
+mod root;
+
+use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
+
+fuzz_target!(|bytes: &[u8]| index::check(bytes));
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    let body = data.get(..size).and_then(index::body).filter(|_| seed % 8 != 0);
+    let Some(mut body) = body else {
+        let len = fuzzer_mutate(data, size, max_size);
+        if let Some(bytes) = data.get_mut(..len) {
+            container::reseal(bytes, true);
+        }
+        return len;
+    };
+    common::mutate_part(&mut body);
+    let made = index::sealed(&body);
+    if made.len() > max_size { size } else { common::deliver(&made, data, max_size) }
+});
