@@ -88,6 +88,9 @@ pub use root::{INDEX_NAME, Root, RootSave, RootWarning, Unreadable};
 pub use save_id::SaveId;
 pub use warning::Warning;
 
+#[cfg(feature = "forge")]
+pub(crate) use stamp::read_index as read_moment;
+
 /// A whole file, checked and read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {

@@ -349,6 +349,29 @@ pub enum Error {
         /// What is wrong, and where in the JSON.
         source: serde_json::Error,
     },
+    /// An export of forge is no JSON, or lacks a member.
+    #[error("the export of forge cannot be read")]
+    ForgeJson {
+        /// What is wrong, and where in the JSON.
+        source: serde_json::Error,
+    },
+    /// JSON is neither of the exports that forge writes.
+    #[error("not an export of forge: that has version and session_id, or global_sequence without them")]
+    ForgeShape,
+    /// An export of forge is of a version that this build does not read.
+    #[error("version of the export of forge is {found:?}, this build reads \"1.0\"; update the program")]
+    ForgeVersion {
+        /// The version in the file, or its beginning.
+        found: String,
+    },
+    /// A member of an export of forge is not what it has to be.
+    #[error("the export of forge: {field} is not {expected}")]
+    ForgeField {
+        /// The member, as a path such as `checkpoints[2].timestamp`.
+        field: String,
+        /// What it has to be.
+        expected: &'static str,
+    },
     /// A part of a converted save is not in its container.
     #[error("section {part} is missing: it was lost in a repair; load another copy")]
     PartMissing {
@@ -384,7 +407,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Version { found, newest, .. } if found > newest => Kind::Newer,
-            Self::UnknownCodec { .. } | Self::Flags { .. } => Kind::Newer,
+            Self::UnknownCodec { .. } | Self::Flags { .. } | Self::ForgeVersion { .. } => Kind::Newer,
             Self::Limit { .. } | Self::OutOfMemory { .. } | Self::Coding { .. } => Kind::Limit,
             Self::CodecNotBuilt { .. } | Self::CantHold { .. } | Self::StillCoded { .. } => Kind::Misuse,
             Self::World(source) => source.kind(),

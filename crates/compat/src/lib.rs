@@ -14,6 +14,10 @@
 //! | [`pecs`] | `.pecs` worlds of PECS, read and written | 1, binary |
 //! | [`edgevec`] | `.evec` snapshots of EdgeVec | 0.1 and later; 0.4 is what EdgeVec 0.9 writes |
 //! | [`edgevec`] | write-ahead logs of EdgeVec | those of 0.9 |
+#![cfg_attr(
+    feature = "forge",
+    doc = "| [`forge`] | JSON exports of forge's checkpoints | 1.0, and those of all sessions, which have no version |"
+)]
 //!
 //! # Example
 //!
@@ -45,11 +49,14 @@
 //! # Features
 //!
 //! - `lz4` (default): LZ4-compressed `.awsv` files, which is every file that aw-save writes, and worlds of PECS coded so.
+//! - `forge` (default): exports of forge.
 //! - `zstd` (default): worlds of PECS coded with zstd.
 
 pub mod awsv;
 pub mod edgevec;
 mod error;
+#[cfg(feature = "forge")]
+pub mod forge;
 mod header;
 pub mod pecs;
 mod reserve;

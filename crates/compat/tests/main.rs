@@ -8,4 +8,6 @@
 mod awsv;
 mod corpus;
 mod edgevec;
+#[cfg(feature = "forge")]
+mod forge;
 mod pecs;

@@ -48,7 +48,7 @@ pub(super) fn of_index(unix_nanos: i64, offset_seconds: i32) -> Result<String, E
 
 /// Reads what [`of_index`] writes, and RFC 3339: a `T` between date and time, `Z`, an offset without seconds, no
 /// fraction. Gives nanoseconds since 1970 in UTC, the nearest that 64 bits hold, and the offset in seconds.
-pub(super) fn read_index(text: &str) -> Option<(i64, i32)> {
+pub(crate) fn read_index(text: &str) -> Option<(i64, i32)> {
     let mut input = Text(text);
     let date = input.date()?;
     input.one_of("T ")?;

@@ -3,6 +3,8 @@
 mod awsv;
 mod edgevec;
 mod evec;
+#[cfg(feature = "forge")]
+mod forge;
 #[path = "../../../format/tests/corpus/mutate.rs"]
 mod mutate;
 mod pecs;
@@ -71,4 +73,12 @@ fn snapshots_of_edgevec_are_read_or_refused() {
             evec::reseal(bytes);
         }
     });
+}
+
+#[cfg(feature = "forge")]
+#[test]
+fn exports_of_forge_are_read_or_refused() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/forge");
+    let corpus = replay(folder, forge::check);
+    storm("forge", &corpus, 20_000, forge::check, mutate);
 }

@@ -1,0 +1,7 @@
+//! Exports of forge.
+
+mod damage;
+pub(crate) mod files;
+mod hostile;
+mod listing;
+mod secrets;
