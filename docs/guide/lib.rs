@@ -31,6 +31,7 @@ chapters! {
     EntityStores = "entity-stores.md",
     SameWorld = "same-world.md",
     Slots = "slots.md",
+    Checkpoints = "checkpoints.md",
     WriteAheadLog = "write-ahead-log.md",
     Snapshots = "snapshots.md",
     Performance = "performance.md",

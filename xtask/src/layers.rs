@@ -12,6 +12,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keepstone-storage", &["keepstone-format"]),
     ("keepstone-store", &["keepstone-format", "keepstone-value"]),
     ("keepstone-slots", &["keepstone-format", "keepstone-storage", "keepstone-store", "keepstone-value"]),
+    (
+        "keepstone-checkpoint",
+        &["keepstone-format", "keepstone-storage", "keepstone-store", "keepstone-value"],
+    ),
     ("keepstone-value", &["keepstone-format"]),
     ("keepstone-ecs-persist", &["keepstone-format", "keepstone-value"]),
     ("keepstone-backends", &["keepstone-ecs-persist", "keepstone-format"]),
@@ -31,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "keepstone-world",
         &[
+            "keepstone-checkpoint",
             "keepstone-ecs-persist",
             "keepstone-format",
             "keepstone-slots",
@@ -43,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "keepstone",
         &[
             "keepstone-bevy",
+            "keepstone-checkpoint",
             "keepstone-compat",
             "keepstone-derive",
             "keepstone-ecs-persist",
@@ -64,6 +70,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keepstone",
             "keepstone-backends",
             "keepstone-bevy",
+            "keepstone-checkpoint",
             "keepstone-compat",
             "keepstone-derive",
             "keepstone-ecs-persist",

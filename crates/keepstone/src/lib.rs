@@ -4,6 +4,9 @@
 /// The bevy_ecs adapter.
 #[cfg(feature = "bevy")]
 pub use keepstone_bevy as bevy;
+/// Checkpoints of any payload: sessions, branches and the way back.
+#[cfg(feature = "checkpoint")]
+pub use keepstone_checkpoint as checkpoint;
 /// Readers for the files of other save systems.
 #[cfg(feature = "compat")]
 pub use keepstone_compat as compat;
@@ -44,6 +47,8 @@ pub use keepstone_world::{
 
 #[cfg(feature = "slots")]
 pub use keepstone_world::{CaptureReport, SlotHanded, SlotLoaded, SlotSaved, SlotSaver, WorldSlots};
+#[cfg(feature = "checkpoint")]
+pub use keepstone_world::{CheckpointLoaded, CheckpointMade, WorldCheckpoints};
 
 /// What nearly every program imports.
 pub mod prelude {
@@ -58,6 +63,8 @@ pub mod prelude {
     pub use crate::{LoadMode, Persist, Saver, WorldDeltas as _, WorldFiles as _};
     #[cfg(feature = "slots")]
     pub use crate::{SlotSaver, WorldSlots as _};
+    #[cfg(feature = "checkpoint")]
+    pub use crate::{WorldCheckpoints as _, checkpoint::CheckpointStore};
 }
 
 /// Registers a type with every enabled ECS adapter whose component it is; `#[derive(Persist)]` expands to it.

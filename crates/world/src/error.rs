@@ -134,10 +134,10 @@ pub enum Error {
         allowed: u64,
     },
 
-    /// A slot was asked for something that a save in a slot can't have.
-    #[cfg(feature = "slots")]
-    #[error("a save in a slot can't have {option}")]
-    NotInSlot {
+    /// A slot or a store of checkpoints was asked for something that a world in it can't have.
+    #[cfg(any(feature = "checkpoint", feature = "slots"))]
+    #[error("a world in a slot or checkpoint can't have {option}")]
+    NotInStore {
         /// What, and what to do instead.
         option: &'static str,
     },
@@ -146,6 +146,11 @@ pub enum Error {
     #[cfg(feature = "slots")]
     #[error(transparent)]
     Slots(Box<keepstone_slots::Error>),
+
+    /// The checkpoints of a store.
+    #[cfg(feature = "checkpoint")]
+    #[error(transparent)]
+    Checkpoints(Box<keepstone_checkpoint::Error>),
 
     /// The worker did not do what it was given: a full queue, a later save of the same file, a panic.
     #[error(transparent)]
@@ -159,6 +164,13 @@ impl From<keepstone_ecs_persist::Error> for Error {
             keepstone_ecs_persist::Error::SeveralWorlds { names } => Self::SeveralWorlds { names },
             other => Self::World(other),
         }
+    }
+}
+
+#[cfg(feature = "checkpoint")]
+impl From<keepstone_checkpoint::Error> for Error {
+    fn from(error: keepstone_checkpoint::Error) -> Self {
+        Self::Checkpoints(Box::new(error))
     }
 }
 
@@ -191,8 +203,10 @@ impl Error {
             Self::TooLong { .. } => Kind::Limit,
             #[cfg(feature = "slots")]
             Self::Slots(source) => source.kind(),
-            #[cfg(feature = "slots")]
-            Self::NotInSlot { .. } => Kind::Misuse,
+            #[cfg(any(feature = "checkpoint", feature = "slots"))]
+            Self::NotInStore { .. } => Kind::Misuse,
+            #[cfg(feature = "checkpoint")]
+            Self::Checkpoints(source) => source.kind(),
             Self::SeveralWorlds { .. }
             | Self::NotInParts { .. }
             | Self::NotInChain { .. }

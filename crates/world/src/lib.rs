@@ -54,6 +54,8 @@
 #![forbid(unsafe_code)]
 
 mod captured;
+#[cfg(feature = "checkpoint")]
+mod checkpoints;
 mod deltas;
 mod error;
 mod files;
@@ -61,6 +63,8 @@ mod loaded;
 mod options;
 mod owned;
 mod parted;
+#[cfg(any(feature = "checkpoint", feature = "slots"))]
+mod payload;
 mod placed;
 mod plan;
 mod report;
@@ -72,6 +76,8 @@ mod steps;
 mod stored;
 mod target;
 
+#[cfg(feature = "checkpoint")]
+pub use checkpoints::{CheckpointLoaded, CheckpointMade, WorldCheckpoints};
 pub use deltas::{AuditMark, LoadedChain, Marks, Missed, WorldDeltas};
 pub use error::Error;
 pub use files::{WorldFiles, save_worlds};

@@ -1,7 +1,6 @@
 //! Worlds in save slots.
 
 mod load;
-mod payload;
 mod report;
 mod save;
 mod saver;
@@ -68,7 +67,7 @@ pub trait WorldSlots<M>: EcsWorld<M> {
     /// application version and custom entries of [`SaveOptions::meta`] are those of the save where the request doesn't say otherwise.
     ///
     /// # Errors
-    /// As [`WorldSlots::save_to_slot`]; further what the options demand; [`Error::NotInSlot`] for another format, for parts, and for
+    /// As [`WorldSlots::save_to_slot`]; further what the options demand; [`Error::NotInStore`] for another format, for parts, and for
     /// reading back.
     fn save_to_slot_with(
         &self,

@@ -6,6 +6,8 @@
 )]
 
 mod background;
+#[cfg(feature = "lz4")]
+mod checkpoints;
 mod crash;
 mod deltas;
 mod faults;

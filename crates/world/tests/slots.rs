@@ -191,7 +191,7 @@ fn what_a_slot_cannot_have_is_refused() {
             .save_to_slot_with(&manager, "ann", 0, &options, &SaveRequest::default())
             .map(drop)
             .unwrap_err();
-        assert!(matches!(error, Error::NotInSlot { .. }), "{error}");
+        assert!(matches!(error, Error::NotInStore { .. }), "{error}");
         assert_eq!(error.kind(), Kind::Misuse);
     }
     assert!(manager.list("ann").unwrap().is_empty());

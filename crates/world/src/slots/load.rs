@@ -3,13 +3,11 @@ use std::time::Instant;
 use keepstone_ecs_persist::EcsWorld;
 use keepstone_slots::{Error as SlotsError, Loaded, SaveEntry, SaveId, SaveManager};
 
-use super::{
-    payload::{Incoming, short},
-    report::SlotLoaded,
-};
+use super::report::SlotLoaded;
 use crate::{
     error::Error,
     options::{LoadMode, LoadOptions},
+    payload::{Incoming, short},
     placed,
     source::Decoded,
 };

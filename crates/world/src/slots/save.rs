@@ -3,14 +3,12 @@ use std::time::Instant;
 use keepstone_ecs_persist::{EcsWorld, EncodeOptions, WorldMeta};
 use keepstone_slots::{SaveManager, SaveRequest};
 
-use super::{
-    payload::{Outgoing, short},
-    report::{CaptureReport, SlotSaved},
-};
+use super::report::{CaptureReport, SlotSaved};
 use crate::{
     captured::{Left, with_capture},
     error::Error,
     options::SaveOptions,
+    payload::{Outgoing, check, short},
 };
 
 /// Captures a world and saves it to a slot.
@@ -42,24 +40,10 @@ pub(super) fn state_hash<M, W: EcsWorld<M>>(
     with_capture(world, options, |capture| Ok(short(capture.doc.hash()?)))
 }
 
-/// Refuses what a slot can't have.
-pub(super) fn check<R>(options: &SaveOptions<'_, R>) -> Result<(), Error> {
-    let is_foreign = options.format.as_ref().is_some_and(|format| !format.is_columnar());
-    let asked = [
-        (is_foreign, "another format"),
-        (options.part_rows.is_some(), "parts"),
-        (options.read_back, "reading back; verify the saves with SaveManager::verify"),
-    ];
-    match asked.iter().find(|(is_asked, _)| *is_asked) {
-        Some((_, option)) => Err(Error::NotInSlot { option }),
-        None => Ok(()),
-    }
-}
-
 /// A document with what of the options concerns its bytes.
 pub(super) fn outgoing<D, R>(doc: D, options: &SaveOptions<'_, R>) -> Outgoing<D> {
     let encode = EncodeOptions::default().shuffle(options.shuffle).threads(options.threads);
-    Outgoing { doc, options: encode, state_hash: options.state_hash }
+    Outgoing { doc, options: encode, state_hash: options.state_hash, whole_meta: false }
 }
 
 /// A request, and in it what the world says of itself where the caller says nothing.

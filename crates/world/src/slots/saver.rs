@@ -4,7 +4,6 @@ use keepstone_ecs_persist::{EcsWorld, WorldDoc};
 use keepstone_slots::{Handed, SaveManager, SaveRequest};
 
 use super::{
-    payload::{HasDoc, Outgoing},
     report::{CaptureReport, SlotHanded},
     save,
 };
@@ -13,6 +12,7 @@ use crate::{
     error::Error,
     options::SaveOptions,
     owned::copy,
+    payload::{HasDoc, Outgoing, check},
     saver::{Lent, Spare},
 };
 
@@ -59,7 +59,7 @@ impl SlotSaver {
     /// [`WorldSlots::save_to_slot_with`](crate::WorldSlots::save_to_slot_with).
     ///
     /// # Errors
-    /// As [`SlotSaver::save`]; what the options demand; [`Error::NotInSlot`].
+    /// As [`SlotSaver::save`]; what the options demand; [`Error::NotInStore`].
     pub fn save_with<M, W: EcsWorld<M>>(
         &self,
         world: &W,
@@ -99,7 +99,7 @@ impl SlotSaver {
         world: &W,
         options: &SaveOptions<'_, W::Registry>,
     ) -> Result<(Outgoing<Lent>, CaptureReport), Error> {
-        save::check(options)?;
+        check(options)?;
         let begin = Instant::now();
         let mut lent = self.spare.lend();
         let omitted = with_capture(world, options, |capture| {

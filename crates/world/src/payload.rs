@@ -1,20 +1,25 @@
+//! Worlds as payloads of slots and checkpoints.
+
 use std::time::{Duration, Instant};
 
 use keepstone_ecs_persist::{EncodeOptions, Error as WorldError, WorldDoc, WorldHash};
 use keepstone_format::{Kind, Metadata, ReadAt, Reader, Section, SectionId, tag};
-use keepstone_slots::{FromPayload, Payload, PayloadError};
-use keepstone_store::Prepared;
+use keepstone_store::{FromPayload, Payload, PayloadError, Prepared};
 
-/// A captured world on its way to a slot. `D` is its document, borrowed or lent.
-pub(super) struct Outgoing<D> {
-    pub(super) doc: D,
-    pub(super) options: EncodeOptions,
-    /// Whether the save holds the hash of the world.
-    pub(super) state_hash: bool,
+use crate::{error::Error, options::SaveOptions};
+
+/// A captured world on its way to a store. `D` is its document, borrowed or lent.
+pub(crate) struct Outgoing<D> {
+    pub(crate) doc: D,
+    pub(crate) options: EncodeOptions,
+    /// Whether it holds the hash of the world.
+    pub(crate) state_hash: bool,
+    /// Whether it holds all that the world says of itself, or what a request for a save can't say.
+    pub(crate) whole_meta: bool,
 }
 
 /// A document, wherever it is kept.
-pub(super) trait HasDoc {
+pub(crate) trait HasDoc {
     fn doc(&self) -> &WorldDoc<'_>;
 }
 
@@ -27,7 +32,7 @@ impl HasDoc for &WorldDoc<'_> {
 impl<D: HasDoc> Payload for Outgoing<D> {
     fn prepare(&self) -> Result<Prepared<'_>, PayloadError> {
         let (doc, options) = (self.doc.doc(), &self.options);
-        let mut head = Metadata::new();
+        let mut head = if self.whole_meta { doc.meta.to_metadata() } else { Metadata::new() };
         // What the request can say too comes with it.
         if let Some(application) = &doc.meta.application {
             head.set_application(application);
@@ -46,12 +51,12 @@ impl<D: HasDoc> Payload for Outgoing<D> {
     }
 }
 
-/// A world that was read from a save.
-pub(super) struct Incoming {
-    pub(super) doc: WorldDoc<'static>,
-    pub(super) decode_time: Duration,
+/// A world that was read from a store.
+pub(crate) struct Incoming {
+    pub(crate) doc: WorldDoc<'static>,
+    pub(crate) decode_time: Duration,
     /// What its values may take.
-    pub(super) values_max: u64,
+    pub(crate) values_max: u64,
 }
 
 impl FromPayload for Incoming {
@@ -67,8 +72,8 @@ impl FromPayload for Incoming {
     }
 }
 
-/// A hash as saves hold it.
-pub(super) fn short(hash: WorldHash) -> u64 {
+/// A hash as stores hold it.
+pub(crate) fn short(hash: WorldHash) -> u64 {
     u64::from_le_bytes(hash.0.first_chunk().copied().unwrap_or_default())
 }
 
@@ -84,5 +89,19 @@ fn failed(what: &str, source: WorldError) -> PayloadError {
             let kind: Kind = source.kind();
             PayloadError::Other { what: what.to_owned(), kind, source: Box::new(source) }
         }
+    }
+}
+
+/// Refuses what a world in a store can't have.
+pub(crate) fn check<R>(options: &SaveOptions<'_, R>) -> Result<(), Error> {
+    let is_foreign = options.format.as_ref().is_some_and(|format| !format.is_columnar());
+    let asked = [
+        (is_foreign, "another format"),
+        (options.part_rows.is_some(), "parts"),
+        (options.read_back, "reading back; verify what is stored instead"),
+    ];
+    match asked.iter().find(|(is_asked, _)| *is_asked) {
+        Some((_, option)) => Err(Error::NotInStore { option }),
+        None => Ok(()),
     }
 }

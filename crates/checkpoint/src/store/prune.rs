@@ -1,0 +1,134 @@
+use std::{ops::ControlFlow, sync::PoisonError};
+
+use super::{CheckpointStore, Shared, rewrite::Rewritten, session::no_session};
+use crate::{
+    Error,
+    catalog::Catalog,
+    id::Sequence,
+    retention::{Plan, Policy},
+};
+
+/// How far a prune is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What is being done.
+    pub stage: Stage,
+    /// Checkpoints for which it is done.
+    pub done: u64,
+    /// Checkpoints for which it is to be done.
+    pub total: u64,
+}
+
+/// What a prune does, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stage {
+    /// States that stay and are differences to states that go are made anew.
+    Rebase,
+    /// They are written, with what is in the journal and in packs that would be mostly empty.
+    Write,
+}
+
+/// What a prune has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Pruned {
+    /// Checkpoints that are gone.
+    pub checkpoints: u64,
+    /// Checkpoints that were written anew because what they were differences to is gone.
+    pub rebased: u64,
+    /// Bytes of packs that were written.
+    pub bytes_written: u64,
+    /// Whether it was stopped, and everything is as it was.
+    pub stopped: bool,
+}
+
+/// Who is told how far a prune is, and can stop it.
+pub(super) struct Watch<'w> {
+    progress: Option<&'w mut dyn FnMut(Progress) -> ControlFlow<()>>,
+}
+
+impl CheckpointStore {
+    /// Finds what a policy lets go at a time in nanoseconds UTC since 1970; without one, at that of the store's clock, if it has one. Nothing happens to the store, and no state is read.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`] if the policy is for a session that is not there; as a commit, if an earlier one has failed.
+    pub fn plan(&self, policy: &Policy, now: Option<i64>) -> Result<Plan, Error> {
+        let options = &self.shared.options;
+        let now = now.or_else(|| options.now());
+        let catalog = self.shared.live()?.catalog.clone();
+        if let Some(name) = policy.sessions().find(|name| catalog.session_named(name).is_none()) {
+            return Err(no_session(name));
+        }
+        Ok(Plan::new(policy, &catalog, now, options.grace))
+    }
+
+    /// Lets go what a plan says, and is durable when it returns. Checkpoints that stay have the state that they had; those made since the plan all stay.
+    ///
+    /// `progress` is told how far it is, and stops it: then everything is as it was. After the last that it is told of nothing stops it any more. It may read and write the store, but whatever waits for a prune waits for ever: to seal, sweep, prune or close the store, and to end a session. A crash half-way leaves all, or all but
+    /// what the plan lets go. Others read and write meanwhile; what goes they can't edit, fork from or restore as a head.
+    ///
+    /// The space is given back by [`sweep`](Self::sweep), after the grace.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if something that goes is not there any more, or stays by the same policy since the plan was made, because it was tagged, say; [`Error::Storage`], [`Error::Backend`], and what
+    /// [`get`](Self::get) says of states that have to be written anew. Then nothing is gone, unless it could not be told whether the last write was made; the next call reads the store again.
+    pub fn apply(
+        &self,
+        plan: &Plan,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Pruned, Error> {
+        if plan.is_empty() {
+            return Ok(Pruned::default());
+        }
+        let shared = &self.shared;
+        let _moving = shared.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = plan.sequences();
+        shared.condemn(&gone, |catalog| plan.fits(catalog))?;
+        let written = shared.rewrite(&gone, &mut Watch { progress: Some(progress) })?;
+        Ok(match written {
+            Some(Rewritten { rebased, bytes }) => {
+                Pruned { checkpoints: gone.len() as u64, rebased, bytes_written: bytes, stopped: false }
+            }
+            None => Pruned { stopped: true, ..Pruned::default() },
+        })
+    }
+
+    /// Lets go all but the newest so many of all sessions together, and what always stays; see [`Policy`]. Steps of undo that lead to what goes end.
+    ///
+    /// # Errors
+    /// As [`CheckpointStore::apply`].
+    pub fn compact(&self, count: usize) -> Result<Pruned, Error> {
+        let plan = self.plan(&Policy::new().keep_last_of_all(count).ending_undo(), None)?;
+        self.apply(&plan, &mut |_| ControlFlow::Continue(()))
+    }
+}
+
+impl Shared {
+    /// Sees that what is to be pruned may go, and that nothing comes to stand on it from here on.
+    fn condemn(&self, gone: &[Sequence], fits: impl FnOnce(&Catalog) -> bool) -> Result<(), Error> {
+        let mut live = self.live()?;
+        if !fits(&live.catalog) {
+            return Err(STALE);
+        }
+        live.condemned = gone.to_vec();
+        Ok(())
+    }
+}
+
+/// What a plan is that no longer fits.
+const STALE: Error = Error::Misuse { what: "the store has changed since the plan was made; make it again" };
+
+impl Watch<'_> {
+    /// Nobody is told, and nobody stops it.
+    pub(super) fn nobody() -> Self {
+        Self { progress: None }
+    }
+
+    /// Tells how far it is; true: it is to stop.
+    pub(super) fn stops(&mut self, stage: Stage, done: u64, total: u64) -> bool {
+        let told = self.progress.as_mut().map(|progress| progress(Progress { stage, done, total }));
+        told.is_some_and(|told| told.is_break())
+    }
+}

@@ -1,0 +1,177 @@
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use keepstone_store::FromPayload;
+
+use super::{
+    open::Ground,
+    query::Query,
+    restore::{decoded, links, put_together},
+    seal::Stats,
+    session::no_session,
+};
+use crate::{
+    Error,
+    backend::Backend,
+    catalog::Catalog,
+    checkpoint::Checkpoint,
+    form::Place,
+    id::CheckpointId,
+    manifest,
+    options::StoreOptions,
+    retention::{Plan, Policy},
+    state::State,
+};
+
+/// How often a state is looked for anew because its writer has moved it meanwhile.
+const TRIES_MAX: u32 = 4;
+
+/// Checkpoints that are read and not written: of a store that is open elsewhere, or that nobody has open. No lock is taken and no byte changed.
+///
+/// It is the store as it was when it was opened, or last [refreshed](Self::refresh). If a writer has it open, or was killed, checkpoints are seen that a power cut may still take.
+#[derive(Debug)]
+pub struct CheckpointReader {
+    ground: Ground,
+    options: StoreOptions,
+    known: Mutex<Arc<Catalog>>,
+}
+
+impl CheckpointReader {
+    /// Opens the store in a directory for reading.
+    ///
+    /// # Errors
+    /// [`Error::NoStore`] if there is none; else as [`CheckpointStore::open`](crate::CheckpointStore::open), but never `Busy`.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(dir, StoreOptions::default())
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// As [`CheckpointReader::open`].
+    pub fn open_with(dir: impl AsRef<Path>, options: StoreOptions) -> Result<Self, Error> {
+        Self::of(Ground::to_read(dir.as_ref(), &options), options)
+    }
+
+    /// Opens the store on a backend for reading.
+    ///
+    /// # Errors
+    /// As [`CheckpointReader::open`], and [`Error::Backend`].
+    pub fn on(backend: Arc<dyn Backend>, options: StoreOptions) -> Result<Self, Error> {
+        Self::of(Ground::Backend(backend), options)
+    }
+
+    fn of(ground: Ground, options: StoreOptions) -> Result<Self, Error> {
+        let known = Mutex::new(Arc::new(ground.read()?));
+        Ok(Self { ground, options, known })
+    }
+
+    /// Looks at what its writer has done meanwhile.
+    ///
+    /// # Errors
+    /// As [`CheckpointReader::open`]; then it is what it was.
+    pub fn refresh(&self) -> Result<(), Error> {
+        let known = Arc::new(self.ground.read()?);
+        *self.known() = known;
+        Ok(())
+    }
+
+    /// Lists checkpoints. No state is read.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`].
+    pub fn list(&self, query: &Query) -> Result<Vec<Arc<Checkpoint>>, Error> {
+        query.of(&self.now())
+    }
+
+    /// What is known of a checkpoint without its state.
+    ///
+    /// # Errors
+    /// [`Error::NoCheckpoint`].
+    pub fn checkpoint(&self, id: impl Into<CheckpointId>) -> Result<Arc<Checkpoint>, Error> {
+        let id = id.into();
+        self.now().find(id).map(Arc::clone).ok_or(Error::NoCheckpoint { id })
+    }
+
+    /// The sessions that have not ended, in the order in which they began.
+    pub fn sessions(&self) -> Vec<crate::SessionInfo> {
+        super::session::infos(&self.now())
+    }
+
+    /// What the store consists of: its checkpoints as they are known here, its packs as the newest manifest names them.
+    ///
+    /// # Errors
+    /// As [`CheckpointReader::open`], but for [`Error::NoStore`].
+    pub fn stats(&self) -> Result<Stats, Error> {
+        let mut stats = Stats::default();
+        for checkpoint in self.now().all() {
+            let stored = checkpoint.stored_bytes();
+            stats.checkpoints += 1;
+            stats.keyframes += u64::from(checkpoint.is_keyframe());
+            stats.state_bytes = stats.state_bytes.saturating_add(checkpoint.len);
+            stats.stored_bytes = stats.stored_bytes.saturating_add(stored);
+            if let Place::Journal(_) = checkpoint.body.place {
+                stats.journal_bytes = stats.journal_bytes.saturating_add(stored);
+            }
+        }
+        if let Some(newest) = manifest::newest(self.ground.backend())? {
+            stats.manifest = newest.number;
+            stats.packs = newest.packs.len() as u64;
+            stats.pack_bytes = newest.packs.iter().fold(0, |sum, pack| pack.len.saturating_add(sum));
+            stats.retired_packs = newest.retired.len() as u64;
+        }
+        Ok(stats)
+    }
+
+    /// Finds what a policy would let go, as [`CheckpointStore::plan`](crate::CheckpointStore::plan) does. Nothing happens to the store.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`] if the policy is for a session that is not there.
+    pub fn plan(&self, policy: &Policy, now: Option<i64>) -> Result<Plan, Error> {
+        let known = self.now();
+        if let Some(name) = policy.sessions().find(|name| known.session_named(name).is_none()) {
+            return Err(no_session(name));
+        }
+        Ok(Plan::new(policy, &known, now.or_else(|| self.options.now()), self.options.grace))
+    }
+
+    /// Makes the payload of a checkpoint again.
+    ///
+    /// # Errors
+    /// As [`CheckpointStore::get`](crate::CheckpointStore::get).
+    pub fn get<T: FromPayload>(&self, id: impl Into<CheckpointId>) -> Result<T, Error> {
+        let id = id.into();
+        decoded(id, &self.state(id)?)
+    }
+
+    /// The state of a checkpoint as bytes.
+    ///
+    /// # Errors
+    /// As [`CheckpointStore::get`](crate::CheckpointStore::get).
+    pub fn state(&self, id: impl Into<CheckpointId>) -> Result<State, Error> {
+        let id = id.into();
+        let mut tries = 0;
+        loop {
+            let checkpoint = self.checkpoint(id)?;
+            let links = links(&self.now(), checkpoint.sequence)?;
+            tries += 1;
+            match put_together(self.ground.backend(), &links, self.options.state_bytes_max) {
+                Err(Error::MissingPack { .. }) if tries < TRIES_MAX => self.refresh()?,
+                put => {
+                    let (bytes, _) = put?;
+                    return Ok(State::new(Arc::new(bytes), checkpoint.layout, checkpoint.facts));
+                }
+            }
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Arc<Catalog>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Arc<Catalog> {
+        Arc::clone(&self.known())
+    }
+}

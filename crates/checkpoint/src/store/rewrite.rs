@@ -1,0 +1,449 @@
+//! Writing packs and a manifest: of what is in the journal, and of what stays when checkpoints go.
+
+use std::{collections::HashMap, sync::Arc};
+
+use keepstone_storage::Durability;
+
+use super::{
+    Shared, chain,
+    live::Live,
+    open::write_operations,
+    prune::{Stage, Watch},
+    restore::{Link, limits, links, put_together},
+};
+use crate::{
+    Error,
+    catalog::{Broken, Catalog},
+    checkpoint::Checkpoint,
+    delta::{self, Delta, DeltaKind, DeltaRef},
+    form::{Body, Form, PackPlace, Place},
+    id::Sequence,
+    journal::Journal,
+    manifest::{self, Manifest, PackInfo, Retired},
+    object::Folder,
+    op::Op,
+    pack::{self, PackWriter},
+    planted::{self, Plant},
+};
+
+/// Bytes of a pack from which on the next one is begun.
+const PACK_BYTES: u64 = 64 << 20;
+/// Numbers of packs that are kept for each manifest.
+const PACKS_PER_MANIFEST: u64 = 1 << 16;
+/// A pack of which less than one part in so many is needed is written anew.
+const SPARSE: u64 = 2;
+/// Moves of heads that are kept.
+const MOVES_MAX: usize = 4096;
+
+/// What was written.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rewritten {
+    /// Checkpoints whose states stand on others than before, or on none.
+    pub(super) rebased: u64,
+    /// Bytes of the packs.
+    pub(super) bytes: u64,
+}
+
+/// A store at a moment.
+struct Moment {
+    catalog: Catalog,
+    last_time: Option<i64>,
+    /// The first commit that is not in the catalog.
+    from: u64,
+    store_id: [u8; 16],
+    manifest: u64,
+    packs: Vec<PackInfo>,
+    retired: Vec<Retired>,
+}
+
+impl Shared {
+    /// Writes what stays when `gone` goes, which [`Shared::condemn`] has looked at; none if that was stopped, and everything is as it was. Whoever calls holds `moving`.
+    pub(super) fn rewrite(
+        &self,
+        gone: &[Sequence],
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Rewritten>, Error> {
+        let _pardon = Pardon(self);
+        self.rewrite_condemned(gone, watch)
+    }
+
+    fn rewrite_condemned(
+        &self,
+        gone: &[Sequence],
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Rewritten>, Error> {
+        let (mut moment, journal) = self.moment()?;
+        // A manifest that knew more than the journal after a power cut would not fit it.
+        let behind = moment.from.checked_sub(1);
+        let waits = !planted::is(Plant::ManifestFirst);
+        behind.filter(|_| waits).map_or(Ok(()), |last| self.waited(&journal, last, Durability::Durable))?;
+        if planted::is(Plant::CutFirst) {
+            drop(journal.truncate(moment.from));
+        }
+        // If a commit fails meanwhile, it is opened again, which it can't be while anybody has it.
+        drop(journal);
+        let Some(mut bodies) = self.rebased(&moment.catalog, gone, watch)? else { return Ok(None) };
+        let mut rewritten = Rewritten { rebased: bodies.len() as u64, bytes: 0 };
+        if self.ground.is_durable() {
+            let Some(written) = self.write_packs(&moment, &mut bodies, gone, watch)? else { return Ok(None) };
+            rewritten.bytes = written.iter().map(|pack| pack.len).sum();
+            moment.packs.extend(written);
+        }
+        change(&mut moment.catalog, &bodies, gone)?;
+        if self.ground.is_durable() {
+            self.write_manifest(&mut moment)?;
+        }
+        let mut live = self.live()?;
+        // Unless it was read again since the manifest was written.
+        if live.manifest < moment.manifest || !self.ground.is_durable() {
+            if let Err(err) = change(&mut live.catalog, &bodies, gone) {
+                // The manifest counts: what is known has to be read again.
+                live.failed = Some(err.to_string());
+                return Err(err);
+            }
+            (live.packs, live.retired, live.manifest) = (moment.packs, moment.retired, moment.manifest);
+            live.count_journal(moment.from);
+        }
+        keep_moves(&mut live.catalog);
+        let journal = Arc::clone(&live.journal);
+        drop(live);
+        if self.ground.is_durable() {
+            // What stays in the journal is read again, to no effect.
+            drop(journal.truncate(moment.from));
+            self.drop_manifests(moment.manifest);
+        }
+        Ok(Some(rewritten))
+    }
+
+    /// Writes what is in the journal, and in packs that are mostly not needed, to new packs, and says in `bodies` where it is; none if that was stopped.
+    fn write_packs(
+        &self,
+        moment: &Moment,
+        bodies: &mut HashMap<Sequence, Body>,
+        gone: &[Sequence],
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Vec<PackInfo>>, Error> {
+        let sparse = sparse(moment, bodies, gone);
+        let is_due = |place: &Place| match place {
+            Place::Journal(bytes) => !bytes.is_empty(),
+            Place::Pack(place) => sparse.contains(&place.pack),
+        };
+        let all = moment.catalog.all().iter();
+        let stays = all.filter(|checkpoint| gone.binary_search(&checkpoint.sequence).is_err());
+        let mut due: Vec<(&Arc<Checkpoint>, Body)> = Vec::new();
+        for checkpoint in stays {
+            let body = bodies.get(&checkpoint.sequence).unwrap_or(&checkpoint.body);
+            if is_due(&body.place) {
+                due.push((checkpoint, body.clone()));
+            }
+        }
+        let total = due.len() as u64;
+        let mut packs = Packs::new(self, moment);
+        for (done, (checkpoint, body)) in (0..).zip(due) {
+            if watch.stops(Stage::Write, done, total) {
+                packs.abandon();
+                return Ok(None);
+            }
+            let bytes = match &body.place {
+                Place::Journal(bytes) => Arc::clone(bytes),
+                Place::Pack(place) => {
+                    match pack::read(self.ground.backend(), checkpoint.id, checkpoint.sequence, place) {
+                        Ok(bytes) => bytes.into(),
+                        // What is lost stays where it was, and holds up nothing else.
+                        Err(Error::MissingPack { .. } | Error::State { .. }) => continue,
+                        Err(err) => return Err(err),
+                    }
+                }
+            };
+            let place = Place::Pack(packs.add(checkpoint.sequence, &bytes)?);
+            bodies.insert(checkpoint.sequence, Body { form: body.form, place });
+        }
+        packs.finish().map(Some)
+    }
+
+    fn moment(&self) -> Result<(Moment, Arc<dyn Journal>), Error> {
+        let live = self.live()?;
+        let mut catalog = live.catalog.clone();
+        keep_moves(&mut catalog);
+        let moment = Moment {
+            catalog,
+            last_time: live.encoder().last_time(),
+            from: live.journal.end(),
+            store_id: live.store_id,
+            manifest: live.manifest,
+            packs: live.packs.clone(),
+            retired: live.retired.clone(),
+        };
+        Ok((moment, Arc::clone(&live.journal)))
+    }
+
+    /// Bodies for what stays and stands on what goes.
+    fn rebased(
+        &self,
+        catalog: &Catalog,
+        gone: &[Sequence],
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<HashMap<Sequence, Body>>, Error> {
+        let is_gone = |sequence: Sequence| gone.binary_search(&sequence).is_ok();
+        let is_due = |checkpoint: &&Arc<Checkpoint>| {
+            !is_gone(checkpoint.sequence) && checkpoint.base().is_some_and(is_gone)
+        };
+        let due: Vec<&Arc<Checkpoint>> = catalog.all().iter().filter(is_due).collect();
+        let mut bodies = HashMap::with_capacity(due.len());
+        for checkpoint in &due {
+            if watch.stops(Stage::Rebase, bodies.len() as u64, due.len() as u64) {
+                return Ok(None);
+            }
+            bodies.insert(checkpoint.sequence, self.rebase(catalog, checkpoint, &is_gone)?);
+        }
+        Ok(Some(bodies))
+    }
+
+    /// Makes a state stand on its nearest ancestor that stays, or on none.
+    fn rebase(
+        &self,
+        catalog: &Catalog,
+        checkpoint: &Checkpoint,
+        is_gone: &impl Fn(Sequence) -> bool,
+    ) -> Result<Body, Error> {
+        let all = links(catalog, checkpoint.sequence)?;
+        let mut stays = checkpoint.base();
+        while let Some(base) = stays.filter(|base| is_gone(*base)) {
+            stays = catalog.get(base).and_then(|base| base.base());
+        }
+        if let Some(base) = stays {
+            let from = all.iter().position(|link| link.sequence > base);
+            // What is between them; states that are the same as the one before don't count.
+            let between = from.and_then(|from| all.get(from..)).unwrap_or_default();
+            if let Some(composed) = self.composed(between)? {
+                let form = if composed.is_empty() { Form::Same(base) } else { Form::Delta(base) };
+                return Ok(Body { form, place: Place::Journal(composed.into()) });
+            }
+        }
+        let (state, _) = put_together(self.ground.backend(), &all, self.options.state_bytes_max)?;
+        Ok(chain::whole(&state, &self.options)?.0)
+    }
+
+    /// What some differences are together; none if one of them can't be part of another.
+    fn composed(&self, links: &[Link]) -> Result<Option<Vec<u8>>, Error> {
+        let mut sum: Option<Delta> = None;
+        let limits = limits(self.options.state_bytes_max);
+        for link in links.iter().filter(|link| !matches!(link.form, Form::Same(_))) {
+            let bytes = link.read(self.ground.backend())?;
+            let broken = |source: delta::Error| Error::Delta { id: link.id, source: Box::new(source) };
+            let delta = DeltaRef::decode(&bytes, limits).map_err(broken)?;
+            if delta.kind() == DeltaKind::Prefixed {
+                return Ok(None);
+            }
+            let delta = delta.to_delta();
+            sum = Some(match sum {
+                None => delta,
+                Some(before) => delta::compose(&before, &delta).map_err(broken)?,
+            });
+        }
+        let Some(sum) = sum else { return Ok(Some(Vec::new())) };
+        let mut bytes = Vec::new();
+        sum.encode_into(chain::delta_codec(), &mut bytes)
+            .map_err(|source| Error::Unencodable { source: Box::new(source) })?;
+        Ok(Some(bytes))
+    }
+
+    /// Puts the manifest of a moment, which gets its number.
+    fn write_manifest(&self, moment: &mut Moment) -> Result<(), Error> {
+        let mut needed: HashMap<u64, u64> = HashMap::new();
+        for checkpoint in moment.catalog.all() {
+            if let Place::Pack(place) = &checkpoint.body.place {
+                count(&mut needed, place);
+            }
+        }
+        let now = self.options.now();
+        let (mut packs, mut retired) = (Vec::new(), std::mem::take(&mut moment.retired));
+        for mut pack in std::mem::take(&mut moment.packs) {
+            match needed.get(&pack.number) {
+                Some(live) => {
+                    pack.live = *live;
+                    packs.push(pack);
+                }
+                None => retired.push(Retired { number: pack.number, since: now }),
+            }
+        }
+        packs.sort_unstable_by_key(|pack| pack.number);
+        retired.sort_unstable_by_key(|pack| pack.number);
+        moment.manifest += 1;
+        let manifest = Manifest {
+            number: moment.manifest,
+            store_id: moment.store_id,
+            journal_from: moment.from,
+            packs: packs.clone(),
+            retired: retired.clone(),
+            operations: write_operations(&moment.catalog, moment.last_time)?,
+        };
+        let name = manifest.name();
+        let put = self.ground.backend().put_if_absent(&name, &manifest.encode()?);
+        // Whatever went wrong, it may be there: then it counts, and the packs that it names are needed.
+        let put = match put {
+            Ok(true) => self.still_newest(manifest.number),
+            Ok(false) => Err(Error::Superseded { object: name }),
+            Err(err) => Err(err.into()),
+        };
+        self.noted(put)?;
+        for (name, bytes) in planted::late() {
+            self.ground.backend().put_if_absent(&name, &bytes)?;
+        }
+        (moment.packs, moment.retired) = (packs, retired);
+        Ok(())
+    }
+
+    /// Sees that no other writer has gone on with a manifest of its own. It may have given up those with lower numbers, so that a number which is free says nothing.
+    pub(super) fn still_newest(&self, manifest: u64) -> Result<(), Error> {
+        if self.ground.is_locked() {
+            return Ok(());
+        }
+        match manifest::numbers(self.ground.backend())?.last() {
+            Some(&newest) if newest > manifest => {
+                Err(Error::Superseded { object: Folder::MANIFESTS.name(newest) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes manifests that a newer one has taken the place of, but the last of them. One that stays is no harm.
+    fn drop_manifests(&self, newest: u64) {
+        let backend = self.ground.backend();
+        for number in manifest::numbers(backend).unwrap_or_default() {
+            if number + 1 < newest {
+                drop(backend.delete(&Folder::MANIFESTS.name(number)));
+            }
+        }
+    }
+}
+
+/// Whatever comes of it, also if who is told of the progress panics: nothing is about to go any more.
+struct Pardon<'s>(&'s Shared);
+
+impl Drop for Pardon<'_> {
+    fn drop(&mut self) {
+        self.0.known().condemned = Vec::new();
+    }
+}
+
+impl Live {
+    /// Counts what is in the journal behind the commits that a manifest has.
+    fn count_journal(&mut self, from: u64) {
+        let inline = |checkpoint: &Arc<Checkpoint>| match &checkpoint.body.place {
+            Place::Journal(bytes) => bytes.len() as u64,
+            Place::Pack(_) => 0,
+        };
+        self.journal_bytes = self.catalog.all().iter().map(inline).sum();
+        self.unsealed = self.journal.end().saturating_sub(from);
+    }
+}
+
+/// Says in a catalog where states are, and lets go of what goes.
+fn change(catalog: &mut Catalog, bodies: &HashMap<Sequence, Body>, gone: &[Sequence]) -> Result<(), Error> {
+    for (sequence, body) in bodies {
+        catalog.rehouse(*sequence, body.clone()).map_err(|Broken(what)| Error::Misuse { what })?;
+    }
+    if gone.is_empty() {
+        return Ok(());
+    }
+    catalog.apply(Op::Prune { gone: gone.to_vec() }).map_err(|Broken(what)| Error::Misuse { what })
+}
+
+/// Forgets moves of heads that are more than there are to be.
+fn keep_moves(catalog: &mut Catalog) {
+    let first = catalog.moves().len().saturating_sub(MOVES_MAX);
+    if first == 0 {
+        return;
+    }
+    if let Some(oldest) = catalog.moves().get(first).map(|moved| moved.number) {
+        catalog.forget_moves(|moved| moved.number >= oldest);
+    }
+}
+
+/// Counts a place to what of its pack is needed. A length may be that of bytes which are not there.
+fn count(needed: &mut HashMap<u64, u64>, place: &PackPlace) {
+    let bytes = needed.entry(place.pack).or_default();
+    *bytes = bytes.saturating_add(place.len);
+}
+
+/// The packs of which so little is needed that it is written anew.
+fn sparse(moment: &Moment, bodies: &HashMap<Sequence, Body>, gone: &[Sequence]) -> Vec<u64> {
+    let mut needed: HashMap<u64, u64> = HashMap::new();
+    for checkpoint in moment.catalog.all() {
+        let is_moved =
+            bodies.contains_key(&checkpoint.sequence) || gone.binary_search(&checkpoint.sequence).is_ok();
+        if let Place::Pack(place) = &checkpoint.body.place
+            && !is_moved
+        {
+            count(&mut needed, place);
+        }
+    }
+    let needed = |pack: &PackInfo| needed.get(&pack.number).copied().unwrap_or_default();
+    let is_sparse = |pack: &&PackInfo| needed(pack).saturating_mul(SPARSE) < pack.len;
+    moment.packs.iter().filter(is_sparse).map(|pack| pack.number).collect()
+}
+
+/// Packs that are written one after the other.
+struct Packs<'s> {
+    shared: &'s Shared,
+    store_id: [u8; 16],
+    next: u64,
+    open: Option<PackWriter>,
+    written: Vec<PackInfo>,
+}
+
+impl<'s> Packs<'s> {
+    fn new(shared: &'s Shared, moment: &Moment) -> Self {
+        // A number is never used again: a reader may still go by a manifest that names the pack which had it.
+        let next = (moment.manifest + 1).saturating_mul(PACKS_PER_MANIFEST).saturating_add(1);
+        Self { shared, store_id: moment.store_id, next, open: None, written: Vec::new() }
+    }
+
+    fn add(&mut self, sequence: Sequence, bytes: &[u8]) -> Result<PackPlace, Error> {
+        if self.open.as_ref().is_some_and(|pack| pack.payload_len() >= PACK_BYTES) {
+            self.put()?;
+        }
+        if self.open.is_none() {
+            self.next = self.free_number()?;
+        }
+        let (next, store_id) = (self.next, self.store_id);
+        Ok(self.open.get_or_insert_with(|| PackWriter::new(next, store_id)).add(sequence, bytes))
+    }
+
+    /// A number that no pack has; of one that a crash has left nobody knows.
+    fn free_number(&self) -> Result<u64, Error> {
+        let backend = self.shared.ground.backend();
+        let listed = backend.list(Folder::PACKS.prefix)?;
+        let highest = listed.iter().filter_map(|object| Folder::PACKS.number(&object.name)).max();
+        Ok(self.next.max(highest.unwrap_or(0) + 1))
+    }
+
+    fn put(&mut self) -> Result<(), Error> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let (number, live, name) = (self.next, open.payload_len(), open.name());
+        let bytes = open.finish()?;
+        let is_late = planted::is(Plant::LatePack);
+        if is_late {
+            planted::put_later(&name, &bytes);
+        }
+        if !is_late && !self.shared.ground.backend().put_if_absent(&name, &bytes)? {
+            return Err(Error::Superseded { object: name });
+        }
+        self.written.push(PackInfo { number, len: bytes.len() as u64, live });
+        self.next += 1;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Vec<PackInfo>, Error> {
+        self.put()?;
+        Ok(self.written)
+    }
+
+    /// Deletes what was written. What stays is swept.
+    fn abandon(self) {
+        for pack in self.written {
+            drop(self.shared.ground.backend().delete(&Folder::PACKS.name(pack.number)));
+        }
+    }
+}

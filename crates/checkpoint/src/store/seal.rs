@@ -1,0 +1,152 @@
+//! Moving what is in the journal to packs.
+
+use std::{
+    ffi::OsString,
+    sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError},
+};
+
+use keepstone_store::{Worker, WorkerOptions};
+
+use super::{CheckpointStore, Shared, prune::Watch};
+use crate::Error;
+
+/// What a store consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Checkpoints.
+    pub checkpoints: u64,
+    /// Those whose states are kept whole.
+    pub keyframes: u64,
+    /// Bytes of all states, as they were checkpointed.
+    pub state_bytes: u64,
+    /// Bytes that they take, without what is said about them.
+    pub stored_bytes: u64,
+    /// Of these, bytes in the journal.
+    pub journal_bytes: u64,
+    /// Packs.
+    pub packs: u64,
+    /// Bytes of the packs.
+    pub pack_bytes: u64,
+    /// Packs that nothing refers to any more, and that wait for the grace to end.
+    pub retired_packs: u64,
+    /// Commits since it was opened.
+    pub commits: u64,
+    /// Times that commits were made durable since it was opened: syncs of the log, or objects that were put.
+    pub groups: u64,
+    /// The number of the newest manifest; 0: there is none yet.
+    pub manifest: u64,
+}
+
+/// The thread that moves states to packs.
+#[derive(Debug, Default)]
+pub(crate) struct Keeper {
+    worker: OnceLock<Mutex<Option<Worker<Error>>>>,
+}
+
+impl Keeper {
+    /// Does something soon; false: there is no thread, and it was not done.
+    fn submit(&self, work: impl FnOnce() -> Result<(), Error> + Send + 'static) -> bool {
+        let spawn =
+            || Mutex::new(Worker::spawn(&WorkerOptions::default().name("keepstone-checkpoints")).ok());
+        let worker = self.worker.get_or_init(spawn).lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(worker) = &*worker else { return false };
+        drop(worker.try_submit_latest(OsString::from("seal"), work));
+        // What failed is tried again the next time.
+        drop(worker.take_errors());
+        true
+    }
+
+    /// Ends the thread once it has nothing more to do.
+    pub(super) fn finish(&self) {
+        let Some(worker) = self.worker.get() else { return };
+        let worker = worker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(worker) = worker {
+            drop(worker.finish());
+        }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl CheckpointStore {
+    /// Moves all states from the journal to a pack, and cuts the journal. It is done in the background as the journal grows; nothing depends on it but the time that the next opening takes.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] or [`Error::Backend`]; then everything is where it was.
+    pub fn seal(&self) -> Result<(), Error> {
+        self.shared.seal()
+    }
+
+    /// Moves states to a pack if the journal has grown, now or soon.
+    pub(super) fn keep_up(&self) {
+        if !self.shared.is_full() {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let seal = move || shared.seal_if(Shared::is_full);
+        let submitted = self.options().background && self.keeper.submit(seal);
+        // Whoever moves states makes room, and may be a prune that this thread has been told of.
+        let is_moving = matches!(self.shared.moving.try_lock(), Err(TryLockError::WouldBlock));
+        if !submitted && !is_moving {
+            // What can't be moved now is moved later; the checkpoint is safe where it is.
+            drop(self.shared.seal_if(Shared::is_full));
+        }
+    }
+
+    /// What the store consists of.
+    ///
+    /// # Errors
+    /// As a commit, if an earlier one has failed.
+    pub fn stats(&self) -> Result<Stats, Error> {
+        let live = self.shared.live()?;
+        let journal = live.journal.stats();
+        let mut stats = Stats {
+            commits: journal.commits,
+            groups: journal.groups,
+            checkpoints: live.catalog.all().len() as u64,
+            journal_bytes: live.journal_bytes,
+            packs: live.packs.len() as u64,
+            pack_bytes: live.packs.iter().fold(0, |bytes, pack| pack.len.saturating_add(bytes)),
+            retired_packs: live.retired.len() as u64,
+            manifest: live.manifest,
+            ..Stats::default()
+        };
+        for checkpoint in live.catalog.all() {
+            stats.keyframes += u64::from(checkpoint.is_keyframe());
+            stats.state_bytes = stats.state_bytes.saturating_add(checkpoint.len);
+            stats.stored_bytes = stats.stored_bytes.saturating_add(checkpoint.stored_bytes());
+        }
+        Ok(stats)
+    }
+}
+
+impl Shared {
+    pub(super) fn seal(&self) -> Result<(), Error> {
+        self.seal_if(|_| true)
+    }
+
+    /// Moves what is in the journal if that is still to be done once nobody else does.
+    fn seal_if(&self, is_due: impl FnOnce(&Self) -> bool) -> Result<(), Error> {
+        if !self.ground.is_durable() {
+            return Ok(());
+        }
+        let _moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.live()?.unsealed == 0 || !is_due(self) {
+            return Ok(());
+        }
+        self.rewrite(&[], &mut Watch::nobody()).map(drop)
+    }
+
+    /// Whether the journal has grown so that it is to be moved.
+    fn is_full(&self) -> bool {
+        let live = self.known();
+        let is_full =
+            live.journal_bytes > self.options.journal_bytes_max || live.unsealed > live.unsealed_max();
+        is_full && self.ground.is_durable()
+    }
+}

@@ -1,0 +1,49 @@
+//! The sweep can fail: stores that are wrong in a known way are caught.
+
+use keepstone_checkpoint::planted::{self, Plant};
+
+use crate::crash::{Act, begin, sweep};
+
+fn history() -> Vec<Act> {
+    let one = Act::Commit("one");
+    vec![one, Act::Seal, one, Act::SealBuffered, one, Act::Close]
+}
+
+fn is_caught(plant: Plant) {
+    planted::with(plant, || sweep(begin(12), &history())).unwrap_err();
+}
+
+#[test]
+fn a_sound_store_passes() {
+    sweep(begin(12), &history()).unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+#[test]
+fn a_checkpoint_that_is_acknowledged_without_a_sync_is_caught() {
+    is_caught(Plant::UnsyncedCommit);
+}
+
+#[test]
+fn a_manifest_that_is_written_before_its_commits_are_durable_is_caught() {
+    is_caught(Plant::ManifestFirst);
+}
+
+#[test]
+fn a_journal_that_is_cut_before_the_manifest_is_durable_is_caught() {
+    is_caught(Plant::CutFirst);
+}
+
+#[test]
+fn a_pack_that_is_put_after_the_manifest_that_names_it_is_caught() {
+    is_caught(Plant::LatePack);
+}
+
+#[test]
+fn a_sweep_that_takes_what_is_needed_is_caught() {
+    let caught = std::panic::catch_unwind(|| {
+        planted::with(Plant::SweptLive, || {
+            sweep(begin(12), &[Act::Commit("one"), Act::Seal, Act::Commit("two"), Act::Seal, Act::Sweep])
+        })
+    });
+    assert!(!matches!(caught, Ok(Ok(_))));
+}
