@@ -1,3 +1,5 @@
+mod checkpoint;
+mod prune;
 mod slot;
 
 use std::path::PathBuf;
@@ -5,6 +7,11 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use keepstone::format::Codec;
 
+pub(crate) use checkpoint::{
+    BranchArgs, CheckpointVerb, CreateArgs, ExportArgs as CheckpointExportArgs, FindArgs, GetArgs,
+    ImportArgs as CheckpointImportArgs, Point, PointArgs, RestoreArgs,
+};
+pub(crate) use prune::PruneArgs;
 pub(crate) use slot::{
     CopyArgs, ExportArgs, IdArgs, ImportArgs as SlotImportArgs, KeepArgs, ListArgs, LoadArgs, SaveArgs,
     SlotVerb,
@@ -46,19 +53,19 @@ pub(crate) enum Verb {
     /// Say what a file is: kind, version, metadata, schema, counts and sizes
     ///
     /// The format is told from the first bytes, not from the name. Of a .keep file only header, footer, schema and tables are
-    /// read, however large it is; `verify` checks the rest. Of a write-ahead log (a directory, or one segment of it) headers and the newest segment are read. Of a root of saves the files are counted, and of one file of it all is said that it says of itself. Saves of aw-save (.awsv), worlds of PECS (.pecs) and snapshots of EdgeVec (.evec) are read whole.
+    /// read, however large it is; `verify` checks the rest. Of a write-ahead log (a directory, or one segment of it) headers and the newest segment are read. Of a root of saves the files are counted, and of one file of it all is said that it says of itself. Of a store of checkpoints sessions, checkpoints and bytes are counted. Saves of aw-save (.awsv), worlds of PECS (.pecs) and snapshots of EdgeVec (.evec) are read whole.
     #[command(after_help = EXIT_CODES)]
     Inspect {
-        /// The file, or the directory of a log or of saves
+        /// The file, or the directory of a log, of saves or of checkpoints
         path: PathBuf,
     },
     /// Check every checksum of a file and say where it is damaged
     ///
     /// Reads the whole file and changes nothing. When all checksums hold, the structure of worlds and arrays, of saves of
-    /// aw-save (.awsv), of worlds of PECS (.pecs) and of snapshots of EdgeVec (.evec) is decoded as well.
+    /// aw-save (.awsv), of worlds of PECS (.pecs) and of snapshots of EdgeVec (.evec) is decoded as well. Of a store of checkpoints every state is put together.
     #[command(after_help = EXIT_CODES)]
     Verify {
-        /// The file, or the directory of a log or of saves
+        /// The file, or the directory of a log, of saves or of checkpoints
         path: PathBuf,
     },
     /// Save what is left of a damaged container, write-ahead log, root of saves or snapshot of EdgeVec into a new one
@@ -95,6 +102,11 @@ pub(crate) enum Verb {
     Slot {
         #[command(subcommand)]
         verb: SlotVerb,
+    },
+    /// Make checkpoints of a program's state, go back to them, list and draw them
+    Checkpoint {
+        #[command(subcommand)]
+        verb: CheckpointVerb,
     },
     /// Import vectors of other programs, say what vectors are like
     Vectors {

@@ -24,7 +24,7 @@ use crate::progress::Progress;
 use crate::source::Source;
 use crate::text::{Shown, count, plural};
 
-pub(crate) use keep::{blamed, copy, copy_sections, copy_with};
+pub(crate) use keep::{blamed, copy, copy_with};
 
 /// What a new container is written to.
 pub(crate) type Out<'f> = BufWriter<atomic::Writer<'f>>;
@@ -182,13 +182,10 @@ impl Converted {
 
 /// Refuses to replace what is read, by whatever names, and what is no file.
 pub(crate) fn refuse_same(input: &Path, out: &Path) -> Result<(), Error> {
+    refuse_special(out)?;
     // Without a file of that name there is nothing to lose.
-    let Ok(found) = out.metadata() else { return Ok(()) };
-    if found.is_dir() {
-        return Err(Error::Directory { path: out.to_owned() });
-    }
-    if !found.is_file() {
-        return Err(Error::NotAFile { path: out.to_owned() });
+    if !out.is_file() {
+        return Ok(());
     }
     let (read, replaced) = (OsFiles.metadata(input)?, OsFiles.metadata(out)?);
     let is_same = read.id.is_some() && read.id == replaced.id;
@@ -196,6 +193,15 @@ pub(crate) fn refuse_same(input: &Path, out: &Path) -> Result<(), Error> {
         return Err(Error::SameFile { path: out.to_owned() });
     }
     Ok(())
+}
+
+/// Refuses to replace what is no file.
+pub(crate) fn refuse_special(out: &Path) -> Result<(), Error> {
+    match out.metadata() {
+        Ok(found) if found.is_dir() => Err(Error::Directory { path: out.to_owned() }),
+        Ok(found) if !found.is_file() => Err(Error::NotAFile { path: out.to_owned() }),
+        _ => Ok(()),
+    }
 }
 
 /// Writes a new file durably under its name, once `write` has written all of it. Returns what `write` does

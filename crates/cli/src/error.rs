@@ -4,6 +4,7 @@ use std::{
 };
 
 use keepstone::{
+    checkpoint::{self, CheckpointId, ContentId},
     compat, ecs,
     format::{self, FirstBytes, Format, Kind},
     slots::{self, SaveId},
@@ -25,6 +26,23 @@ pub(crate) enum Error {
 
     #[error(transparent)]
     Slots(Box<slots::Error>),
+
+    #[error(transparent)]
+    Checkpoints(Box<checkpoint::Error>),
+
+    #[error("there is no checkpoint #{number}; list those that there are")]
+    NoNumber { number: u64 },
+
+    #[error("checkpoint {id} is not of that session but of {session:?}; leave --session out")]
+    ElsewhereMade { id: CheckpointId, session: String },
+
+    #[error(
+        "checkpoint {id}: its state is not the one that was checkpointed: content {found}, expected {expected}; take another checkpoint, or put the store back from a backup"
+    )]
+    OtherState { id: CheckpointId, expected: ContentId, found: ContentId },
+
+    #[error("{}: a {found} found; only a checkpoint export is imported", path.display())]
+    NoExport { path: PathBuf, found: String },
 
     #[error("{}: {found} found; that of a root of saves is a container of kind save root", path.display())]
     NoSaveRoot { path: PathBuf, found: String },
@@ -56,7 +74,7 @@ pub(crate) enum Error {
     #[error("{}: is a directory without a write-ahead log; name a file in it", path.display())]
     Directory { path: PathBuf },
 
-    #[error("{}: is a directory without a write-ahead log, recycled generations or saves of its own; name what is in it: {}", path.display(), below.join(", "))]
+    #[error("{}: is a directory without a write-ahead log, recycled generations, saves or checkpoints of its own; name what is in it: {}", path.display(), below.join(", "))]
     DirectoryAbove { path: PathBuf, below: Vec<String> },
 
     #[error("{}: is neither a file nor a directory", path.display())]
@@ -152,17 +170,21 @@ impl Error {
             },
             Self::Files(source) => source.kind(),
             Self::Slots(source) => source.kind(),
+            Self::Checkpoints(source) => source.kind(),
             Self::Keep { source, .. } => source.kind(),
             Self::World { source, .. } | Self::Capture { source } => source.kind(),
             Self::Foreign { source, .. } => source.kind(),
             Self::UnknownFormat { .. }
             | Self::NothingLeft { .. }
             | Self::DeltaLost { .. }
+            | Self::OtherState { .. }
             | Self::NoSaveRoot { .. } => Kind::Damaged,
             Self::NoLog { .. }
             | Self::NoVectors { .. }
             | Self::NoGeneration { .. }
-            | Self::ElsewhereSaved { .. } => Kind::NotFound,
+            | Self::ElsewhereSaved { .. }
+            | Self::ElsewhereMade { .. }
+            | Self::NoNumber { .. } => Kind::NotFound,
             Self::AppendStopped { source, .. } => source.kind(),
             Self::Stdin { .. } | Self::Stdout { .. } => Kind::Io,
             Self::NotBuilt { .. }
@@ -185,6 +207,7 @@ impl Error {
             | Self::IsValue { .. }
             | Self::IsSections { .. }
             | Self::NoSave { .. }
+            | Self::NoExport { .. }
             | Self::AlwaysLz4 { .. } => Kind::Misuse,
         }
     }
@@ -198,6 +221,12 @@ impl Error {
 impl From<slots::Error> for Error {
     fn from(source: slots::Error) -> Self {
         Self::Slots(Box::new(source))
+    }
+}
+
+impl From<checkpoint::Error> for Error {
+    fn from(source: checkpoint::Error) -> Self {
+        Self::Checkpoints(Box::new(source))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod awsv;
+mod checkpoints;
 mod delta;
 mod edgevec;
 mod evec;
@@ -53,6 +54,7 @@ enum Contents {
     Generations(Box<generations::Directory>),
     Saves(Box<saves::Root>),
     Save(Box<saves::SaveFile>),
+    Checkpoints(Box<checkpoints::Store>),
 }
 
 /// Says what the file at `path` is.
@@ -69,6 +71,9 @@ pub(crate) fn run(path: &Path, progress: &Progress) -> Result<Inspected, Error> 
     }
     if let Some(found) = crate::saves::find(path)? {
         return Ok(inspected(Contents::Saves(Box::new(saves::inspect(&found)?))));
+    }
+    if crate::checkpoint::is_store(path)? {
+        return Ok(inspected(Contents::Checkpoints(Box::new(checkpoints::inspect(path)?))));
     }
     if let Some(bytes) = crate::edgevec::find(path)? {
         return Ok(inspected(Contents::EdgeVec(Box::new(edgevec::inspect(path, &bytes)?))));
@@ -103,6 +108,7 @@ impl fmt::Display for Inspected {
             Contents::Generations(generations) => write!(f, "{generations}"),
             Contents::Saves(root) => write!(f, "{root}"),
             Contents::Save(save) => write!(f, "{save}"),
+            Contents::Checkpoints(store) => write!(f, "{store}"),
         }
     }
 }

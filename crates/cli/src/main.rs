@@ -5,6 +5,7 @@
 
 mod args;
 mod arrays;
+mod checkpoint;
 mod convert;
 mod demo;
 mod diff;
@@ -15,6 +16,7 @@ mod generations;
 mod inspect;
 mod log;
 mod output;
+mod payload;
 mod progress;
 mod repair;
 mod saves;
@@ -70,6 +72,7 @@ fn run(args: &Args) -> Exit {
             progress.clear();
             output.finish("diff", Some(&options.a), result)
         }
+        Verb::Checkpoint { verb } => checkpoint::run(verb, output, &progress),
         Verb::Slot { verb } => slot::run(verb, output, &progress),
         Verb::Vectors { verb } => vectors::run(verb, output, &progress),
         Verb::Wal { verb } => wal::run(verb, output, &progress),

@@ -83,8 +83,8 @@ impl Output {
     pub(crate) fn finish<R: Report>(self, verb: &str, path: Option<&Path>, result: Result<R, Error>) -> Exit {
         let exit = match &result {
             Ok(report) => report.exit(),
-            // There 1 says that two files differ.
-            Err(_) if verb == "diff" => Exit::Failed,
+            // There 1 says that two files differ, or two states.
+            Err(_) if matches!(verb, "diff" | "checkpoint diff") => Exit::Failed,
             Err(error) => Exit::of(error.kind()),
         };
         let path = path.map(|path| path.display().to_string());
@@ -145,6 +145,20 @@ fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
+}
+
+/// Writes bytes out as they are, for another program. Who doesn't read them all has what it wants.
+pub(crate) fn put_bytes(bytes: &[u8]) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|source| Error::Stdout { source }),
+    }
+}
+
+/// Says that what has this id is on the disk. Who doesn't read that has it there all the same.
+pub(crate) fn acknowledge(id: &dyn fmt::Display) -> Result<(), Error> {
+    put_bytes(format!("ACK {id}\n").as_bytes())
 }
 
 /// A reader that stopped reading has what it wants; any other failure to print is one of the command.

@@ -3,23 +3,21 @@
 mod file;
 mod folder;
 mod index;
-mod name;
 mod summary;
 
 use std::path::{Path, PathBuf};
 
 use keepstone::{
     format::{FileKind, Limits, Metadata, Reader, detect, tag},
-    slots::{self, Player, SaveEntry, SaveId, SaveReader},
+    slots::{self, Player, SaveEntry, SaveId, SaveReader, directory::Name},
     storage::{self, Files, OsFiles, spare},
 };
 
 use crate::error::Error;
 
-pub(crate) use file::{Alone, Behind, Content, content, find_file};
+pub(crate) use file::{Alone, Behind, Content, content, find_file, may_hold_save};
 pub(crate) use folder::Folder;
 pub(crate) use index::IndexState;
-pub(crate) use name::{Name, Stem, What};
 pub(crate) use summary::{Save, table};
 
 const ROOT: &str = "ROOT";
@@ -57,7 +55,7 @@ pub(crate) fn find(path: &Path) -> Result<Option<Found>, Error> {
     };
     let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
     let id = root_id(root).map(|(_, id)| id);
-    let has_saves = OsFiles.list(path)?.iter().any(|name| Name::parse(name).is_some());
+    let has_saves = OsFiles.list(path)?.iter().any(|name| Name::parse(name) != Name::Other);
     let found = Found { dir: root.to_owned(), players: vec![player], id, alone: true };
     Ok(has_saves.then_some(found))
 }

@@ -6,7 +6,6 @@ mod load;
 mod manager;
 mod save;
 mod transfer;
-mod value;
 
 use crate::args::SlotVerb;
 use crate::output::{Exit, Output};

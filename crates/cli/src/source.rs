@@ -11,7 +11,7 @@ use keepstone::{
 
 use crate::error::Error;
 use crate::progress::Progress;
-use crate::{generations, log, saves};
+use crate::{checkpoint, generations, log, saves};
 
 /// Enough to tell every format.
 const FIRST_LEN: usize = 8;
@@ -72,7 +72,7 @@ impl ReadAt for Source {
     }
 }
 
-/// How many names of a directory are looked at for logs, generations and saves.
+/// How many names of a directory are looked at for logs, generations, saves and checkpoints.
 const LOOKED_AT_MAX: usize = 64;
 /// How many of them an error names.
 const NAMED_MAX: usize = 4;
@@ -91,6 +91,8 @@ fn directory(path: &Path) -> Error {
             Some("recycled generations")
         } else if matches!(saves::find(&below), Ok(Some(_))) {
             Some("saves")
+        } else if matches!(checkpoint::is_store(&below), Ok(true)) {
+            Some("checkpoints")
         } else {
             None
         };

@@ -112,6 +112,12 @@ pub(crate) fn date(nanos: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
 }
 
+/// A date and time without what is below a second.
+pub(crate) fn to_second(date: &str) -> String {
+    let date = date.trim_end_matches('Z');
+    date.split('.').next().unwrap_or(date).replace('T', " ")
+}
+
 /// The Gregorian date of a day counted from 1970-01-01: years begin in March, so that the leap day is their last.
 fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
@@ -136,6 +142,21 @@ impl Grid {
     /// Starts with the alignment of each column: `<` or `>`.
     pub(crate) fn new(alignment: &str) -> Self {
         Self { right: alignment.chars().map(|c| c == '>').collect(), lines: Vec::new() }
+    }
+
+    /// A table under heads, each with its alignment, without the columns that are empty for all lines.
+    pub(crate) fn with_heads<const N: usize>(columns: &[(&str, char); N], lines: Vec<[String; N]>) -> Self {
+        let is_used =
+            |place: usize| lines.iter().any(|line| line.get(place).is_some_and(|cell| !cell.is_empty()));
+        let used: Vec<bool> = (0..N).map(is_used).collect();
+        let heads = columns.map(|(head, _)| head.to_owned());
+        let alignment = columns.iter().zip(&used).filter(|(_, used)| **used).map(|((_, side), _)| *side);
+        let mut grid = Self::new(&alignment.collect::<String>());
+        for line in [heads].into_iter().chain(lines) {
+            let cells = line.into_iter().zip(&used).filter(|(_, used)| **used).map(|(cell, _)| cell);
+            grid.line_of(cells.collect());
+        }
+        grid
     }
 
     pub(crate) fn line<const N: usize>(&mut self, cells: [String; N]) {
@@ -223,6 +244,12 @@ mod tests {
         ] {
             assert_eq!(date(nanos), text);
         }
+    }
+
+    #[test]
+    fn times_are_short_for_people() {
+        assert_eq!(to_second("2026-11-21T10:00:00.000000001Z"), "2026-11-21 10:00:00");
+        assert_eq!(to_second("2026-11-21T10:00:00Z"), "2026-11-21 10:00:00");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use std::{fmt, path::Path};
 use keepstone::format::Format;
 use serde::Serialize;
 
+use crate::checkpoint;
 use crate::error::Error;
 use crate::output::{Exit, Report};
 use crate::progress::Progress;
@@ -53,6 +54,7 @@ pub(crate) enum Checked {
     File(Verified),
     Log(log::Verified),
     Saves(saves::Checked),
+    Checkpoints(checkpoint::verify::Checked),
 }
 
 /// Checks the file at `path`.
@@ -80,6 +82,9 @@ pub(crate) fn run_any(path: &Path, progress: &Progress) -> Result<Checked, Error
     }
     if let Some(found) = crate::saves::find(path)? {
         return saves::verify(&found, None, progress).map(Checked::Saves);
+    }
+    if checkpoint::is_store(path)? {
+        return checkpoint::verify::verify(path, progress).map(Checked::Checkpoints);
     }
     if let Some(bytes) = crate::edgevec::find(path)? {
         return edgevec::verify(path, &bytes).map(Checked::File);
@@ -139,6 +144,7 @@ impl Report for Checked {
             Self::File(verified) => verified.exit(),
             Self::Log(verified) => verified.exit(),
             Self::Saves(verified) => verified.exit(),
+            Self::Checkpoints(verified) => verified.exit(),
         }
     }
 }
@@ -149,6 +155,7 @@ impl fmt::Display for Checked {
             Self::File(verified) => verified.fmt(f),
             Self::Log(verified) => verified.fmt(f),
             Self::Saves(verified) => verified.fmt(f),
+            Self::Checkpoints(verified) => verified.fmt(f),
         }
     }
 }

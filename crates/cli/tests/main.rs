@@ -8,6 +8,7 @@
 
 mod arrays;
 mod awsv;
+mod checkpoints;
 mod convert;
 mod converted_save;
 mod damage;

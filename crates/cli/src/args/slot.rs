@@ -230,7 +230,7 @@ impl From<KindName> for SaveKind {
     }
 }
 
-fn entry(text: &str) -> Result<(String, String), String> {
+pub(super) fn entry(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("it has to be a key, an equals sign and a value".to_owned()),

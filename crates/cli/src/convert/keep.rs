@@ -1,12 +1,6 @@
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::{io::Write, path::Path};
 
-use keepstone::format::{
-    self, Codec, Filter, Limits, Metadata, ReadAt, Reader, Section, SectionLayout, SectionOptions, Writer,
-    WriterOptions,
-};
+use keepstone::format::{self, Codec, Limits, Metadata, ReadAt, Reader, Writer, WriterOptions};
 
 use super::{Written, replace};
 use crate::error::Error;
@@ -73,58 +67,14 @@ pub(crate) fn copy_with<W: Write, R: ReadAt>(
     codec: Option<Codec>,
     head: Metadata,
 ) -> Result<(W, u32), format::Error> {
-    let header = reader.header();
-    let mut options = WriterOptions::new(header.kind)
-        .store(header.store_id, 0)
-        .head(head)
-        .codec(codec.unwrap_or(Codec::None));
-    options.in_parts = header.is_in_parts();
+    let options = WriterOptions::of(reader).head(head).codec(codec.unwrap_or(Codec::None));
     let mut writer = Writer::new(out, options)?;
-    copy_sections(reader, &mut writer, codec)?;
-    let (out, written) = writer.finish(reader.tail().clone())?;
-    Ok((out, written.sections))
-}
-
-/// Copies every section, as it is or with another codec.
-pub(crate) fn copy_sections<W: Write, R: ReadAt>(
-    reader: &Reader<R>,
-    writer: &mut Writer<W>,
-    codec: Option<Codec>,
-) -> Result<(), format::Error> {
     for section in reader.sections() {
         match codec {
-            // What is skipped by whoever doesn't know it is nothing to touch either.
-            Some(codec) if section.layout() == SectionLayout::Coded && !section.id().is_ancillary() => {
-                encode_again(writer, reader, section, codec)?;
-            }
-            _ => writer.copy_section(reader, section)?,
+            Some(_) => writer.recode_section(reader, section)?,
+            None => writer.copy_section(reader, section)?,
         }
     }
-    Ok(())
-}
-
-fn encode_again<W: Write, R: ReadAt>(
-    writer: &mut Writer<W>,
-    reader: &Reader<R>,
-    section: &Section,
-    codec: Codec,
-) -> Result<(), format::Error> {
-    let mut options = SectionOptions::new(codec);
-    // A filter only helps a codec; a chunk that the codec didn't make smaller has none.
-    if codec != Codec::None {
-        let filters = reader.chunk_entries(section).iter();
-        let mut filters =
-            filters.filter_map(|entry| Filter::from_parts(entry.filter, entry.filter_parameter));
-        options = options.filter(filters.find(|filter| *filter != Filter::None).unwrap_or_default());
-    }
-    let mut section_out = writer.coded_with(section.id(), section.instance(), options)?;
-    let mut chunks = reader.chunks(section)?;
-    while let Some(chunk) = chunks.next_chunk()? {
-        section_out.write_all(chunk).map_err(write_failed)?;
-    }
-    section_out.finish()
-}
-
-fn write_failed(source: io::Error) -> format::Error {
-    format::Error::Io { op: WRITING, source }
+    let (out, written) = writer.finish(reader.tail().clone())?;
+    Ok((out, written.sections))
 }

@@ -1,11 +1,14 @@
 use std::{fmt, path::Path};
 
-use keepstone::storage::{Files as _, OsFiles};
+use keepstone::{
+    slots::directory::{Name, Stem},
+    storage::{Files as _, OsFiles},
+};
 use serde::Serialize;
 
 use super::keep::{self, Container};
 use crate::error::Error;
-use crate::saves::{self, Alone, Folder, Found, IndexState, Name, What};
+use crate::saves::{self, Alone, Folder, Found, IndexState};
 use crate::text::{Grid, Shown, count, hex, plural, size};
 
 /// What a root of saves holds, or the directory of a player in one.
@@ -71,12 +74,12 @@ pub(super) fn inspect(found: &Found) -> Result<Root, Error> {
         players.push(Player {
             name: player.as_str().to_owned(),
             directory: player.dir_name(),
-            saves: folder.count(What::Save),
-            deleted: folder.count(What::Deleted),
-            set_aside: folder.count(What::SetAside),
-            notes: folder.count(What::Note),
-            spares: folder.count(What::Spare),
-            retired: folder.count(What::Old),
+            saves: folder.count(|name| matches!(name, Name::Save(_))),
+            deleted: folder.count(|name| matches!(name, Name::Deleted(_))),
+            set_aside: folder.count(|name| matches!(name, Name::Damaged(_))),
+            notes: folder.count(|name| matches!(name, Name::Note(..))),
+            spares: folder.count(|name| matches!(name, Name::Spare(_))),
+            retired: folder.count(|name| matches!(name, Name::Old(_))),
             others: folder.others,
             index: folder.index,
             bytes,
@@ -106,8 +109,8 @@ pub(super) fn inspect_file(path: &Path, alone: &Alone) -> Result<SaveFile, Error
         return Ok(file);
     }
     let reader = saves::open(path)?;
-    let found = saves::Stem::of_head(reader.head());
-    let stem = alone.name.and_then(|name| name.stem);
+    let found = Stem::of_head(reader.head());
+    let stem = alone.name.and_then(|name| name.stem());
     Ok(SaveFile {
         sequence: Some(reader.header().epoch),
         name_agrees: stem.map(|stem| found == Some(stem)),
@@ -117,12 +120,12 @@ pub(super) fn inspect_file(path: &Path, alone: &Alone) -> Result<SaveFile, Error
 }
 
 fn state_of(name: Option<Name>) -> &'static str {
-    match name.map(|name| name.what) {
-        Some(What::Save) => "save",
-        Some(What::Deleted) => "deleted",
-        Some(What::SetAside) => "set aside",
-        Some(What::Spare) => "spare",
-        Some(What::Old) => "rotated out",
+    match name {
+        Some(Name::Save(_)) => "save",
+        Some(Name::Deleted(_)) => "deleted",
+        Some(Name::Damaged(_)) => "set aside",
+        Some(Name::Spare(_)) => "spare",
+        Some(Name::Old(_)) => "rotated out",
         _ => "without a name",
     }
 }

@@ -2,7 +2,10 @@ use std::{fmt, path::Path, sync::Arc};
 
 use keepstone::{
     format::{ReadAt as _, Reader, WriterOptions},
-    slots::{Player, SaveOptions},
+    slots::{
+        Player, SaveOptions,
+        directory::{Name, Stem},
+    },
     storage::{
         self, Durability, Files as _, OsFiles, atomic,
         spare::{Sealed, Spares},
@@ -12,12 +15,12 @@ use serde::Serialize;
 
 use super::{Repaired, mend};
 use crate::args::RepairArgs;
-use crate::convert::{blamed, copy_sections, refuse_same};
+use crate::convert::{blamed, refuse_same};
 use crate::error::{Error, with_causes};
 use crate::log::refuse_out;
 use crate::output::{Exit, Report};
 use crate::progress::Progress;
-use crate::saves::{self, Alone, Behind, Folder, Found, Name, Stem, What};
+use crate::saves::{self, Alone, Behind, Folder, Found};
 use crate::slot;
 use crate::text::{Shown, count, hex, plural};
 use crate::verify::saves::{Outcome, check, check_note, open};
@@ -117,11 +120,11 @@ impl<'c> Copy<'c> {
     }
 
     fn save(&mut self, name: Name, file: &str) -> Result<(), Error> {
-        if !matches!(name.what, What::Save | What::Deleted | What::SetAside | What::Spare) {
+        if !saves::may_hold_save(&name) {
             return Ok(());
         }
         let path = self.folder.dir.join(file);
-        let is_spare = name.what == What::Spare;
+        let is_spare = matches!(name, Name::Spare(_));
         if is_spare && saves::find_file(&path).is_ok_and(|found| found.is_none_or(|alone| alone.is_empty)) {
             return Ok(());
         }
@@ -141,14 +144,10 @@ impl<'c> Copy<'c> {
         }
         self.copied.bytes += reader.bytes();
         // Without a name it is the save that it says.
-        let stem = name.stem.or_else(|| Stem::of_head(reader.head()));
+        let stem = name.stem().or_else(|| Stem::of_head(reader.head()));
         let Some(stem) = stem.filter(|stem| !self.done.contains(stem)) else { return Ok(()) };
-        let extension = match name.what {
-            What::Deleted => "deleted",
-            What::SetAside => "damaged",
-            _ => "save",
-        };
-        let bytes = self.write(&path, &reader, &stem, &format!("{stem}.{extension}"))?;
+        let to = if is_spare { Name::Save(stem) } else { name };
+        let bytes = self.write(&path, &reader, &stem, &to.to_string())?;
         self.copied.bytes_out += bytes;
         self.copied.saves += 1;
         self.done.push(stem);
@@ -163,13 +162,12 @@ impl<'c> Copy<'c> {
         file: &str,
     ) -> Result<u64, Error> {
         let mut draft = self.spares.begin(stem.sequence, reader.bytes()).map_err(Error::Out)?;
-        let header = reader.header();
-        let mut options =
-            WriterOptions::new(header.kind).store(self.root_id, stem.sequence).head(reader.head().clone());
-        options.in_parts = header.is_in_parts();
+        let options = WriterOptions::of(reader).store(self.root_id, stem.sequence);
         let failed = |source| blamed(path, self.to, source);
         let mut writer = draft.container(options).map_err(failed)?;
-        copy_sections(reader, &mut writer, None).map_err(failed)?;
+        for section in reader.sections() {
+            writer.copy_section(reader, section).map_err(failed)?;
+        }
         let (_, written) = writer.finish(reader.tail().clone()).map_err(failed)?;
         let sealed = draft.seal(written).and_then(Sealed::sync).map_err(Error::Out)?;
         let committed = sealed.publish(file.as_ref()).map_err(Error::Out)?;
@@ -181,15 +179,14 @@ impl<'c> Copy<'c> {
 
     /// Copies the note that counts of a save that was copied.
     fn note(&mut self, name: Name, file: &str) -> Result<(), Error> {
-        let Some(stem) = name.stem.filter(|stem| name.what == What::Note && self.done.contains(stem)) else {
-            return Ok(());
-        };
-        let mut others = self.folder.files.iter().filter(|(other, _)| other.what == What::Note);
-        if others.any(|(other, _)| other.stem == Some(stem) && other.note > name.note) {
+        let Name::Note(stem, number) = name else { return Ok(()) };
+        let is_later =
+            |other: &Name| matches!(other, Name::Note(of, later) if *of == stem && *later > number);
+        if !self.done.contains(&stem) || self.folder.count(is_later) > 0 {
             return Ok(());
         }
         let path = self.folder.dir.join(file);
-        if let Some(fault) = check_note(&path, name)? {
+        if let Some(fault) = check_note(&path, stem.id)? {
             self.copied.lost.push(lost("note", &self.folder.player, name, file, fault));
             return Ok(());
         }
@@ -202,7 +199,7 @@ impl<'c> Copy<'c> {
     fn lose(&mut self, name: Name, file: &str, outcome: &Outcome) {
         let message = match outcome {
             // What was never finished is not lost, and what is gone was rotated out meanwhile.
-            Outcome::Damaged(_) if name.what == What::Spare => return,
+            Outcome::Damaged(_) if matches!(name, Name::Spare(_)) => return,
             Outcome::Good(_) | Outcome::Nothing => return,
             Outcome::Damaged(damage) => damage.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
             Outcome::Unread(reason) => reason.clone(),
@@ -215,8 +212,8 @@ fn lost(what: &'static str, player: &Player, name: Name, file: &str, message: St
     Lost {
         what,
         player: player.as_str().to_owned(),
-        slot: name.stem.and_then(|stem| stem.slot),
-        id: name.stem.map(|stem| stem.id.to_string()),
+        slot: name.stem().and_then(|stem| stem.slot),
+        id: name.stem().map(|stem| stem.id.to_string()),
         file: file.to_owned(),
         message,
     }

@@ -2,10 +2,10 @@ use std::{io, path::Path};
 
 use keepstone::{
     format::{Format, ReadAt, detect, tag},
+    slots::directory::Name,
     storage::{self, File, Files, Op, OsFiles, spare},
 };
 
-use super::Name;
 use crate::error::Error;
 
 pub(crate) use keepstone::storage::generation::Content;
@@ -17,7 +17,7 @@ const BLOCK_LEN: usize = 1 << 16;
 /// One file of a save.
 #[derive(Debug)]
 pub(crate) struct Alone {
-    /// What its name says; none: it has lost its name.
+    /// What its name says, if that is a name of such a file; none: it has lost its name.
     pub(crate) name: Option<Name>,
     /// Whether it can hold no save: nothing is committed in it.
     pub(crate) is_empty: bool,
@@ -29,7 +29,8 @@ pub(crate) fn find_file(path: &Path) -> Result<Option<Alone>, Error> {
     if !found.is_file() {
         return Ok(None);
     }
-    let name = path.file_name().and_then(Name::parse).filter(Name::is_committed);
+    let name = path.file_name().map(Name::parse);
+    let name = name.filter(|name| may_hold_save(name) || matches!(name, Name::Old(_)));
     let file = OsFiles.open(path)?;
     let mut page = vec![0; 4096];
     let count = file.read_full_at(&mut page, 0)?;
@@ -46,6 +47,11 @@ pub(crate) fn find_file(path: &Path) -> Result<Option<Alone>, Error> {
         return Ok(None);
     }
     Ok(Some(Alone { name, is_empty: page.iter().all(|byte| *byte == 0) }))
+}
+
+/// Whether readers look for a save in files of such a name.
+pub(crate) fn may_hold_save(name: &Name) -> bool {
+    matches!(name, Name::Save(_) | Name::Deleted(_) | Name::Damaged(_) | Name::Spare(_))
 }
 
 /// What stands behind a commit page that can't be read: the container, and what was in the file before it.

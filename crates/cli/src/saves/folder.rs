@@ -1,11 +1,11 @@
 use std::path::{Path, PathBuf};
 
 use keepstone::{
-    slots::Player,
+    slots::{Player, directory::Name},
     storage::{Files, OsFiles},
 };
 
-use super::{IndexState, Name, What};
+use super::IndexState;
 use crate::error::Error;
 
 /// The files in the directory of a player, in the order of their names.
@@ -26,22 +26,18 @@ impl Folder {
         let index = super::index::read(dir);
         let (mut files, mut others) = (Vec::new(), 0);
         for name in OsFiles.list(dir)? {
-            match (Name::parse(&name), name.to_str()) {
-                (Some(parsed), Some(text)) => files.push((parsed, text.to_owned())),
-                _ => others += 1,
+            match Name::parse(&name) {
+                Name::Other => others += 1,
+                name => files.push((name, name.to_string())),
             }
         }
         files.sort_by(|(_, left), (_, right)| left.cmp(right));
-        let indexed = |(name, _): &&(Name, String)| {
-            matches!(name.what, What::Save | What::Deleted | What::SetAside | What::Note)
-        };
-        let there = files.iter().filter(indexed).map(|(_, name)| name.as_str());
-        let index = index.compared_with(there.collect());
+        let index = index.compared_with(files.iter().map(|(name, _)| *name));
         Ok(Self { player: player.clone(), dir: dir.to_owned(), files, others, index })
     }
 
     /// How many files there are of a sort.
-    pub(crate) fn count(&self, what: What) -> usize {
-        self.files.iter().filter(|(name, _)| name.what == what).count()
+    pub(crate) fn count(&self, is_one: impl Fn(&Name) -> bool) -> usize {
+        self.files.iter().filter(|(name, _)| is_one(name)).count()
     }
 }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use keepstone::slots::{EntryState, SaveEntry};
 use serde::Serialize;
 
-use crate::text::{Grid, Hex, Shown, cut, date, size};
+use crate::text::{Grid, Hex, Shown, cut, date, size, to_second};
 
 /// What a list shows of a save.
 #[derive(Debug, Serialize)]
@@ -170,24 +170,8 @@ pub(crate) fn table(saves: &[Save]) -> Grid {
     // Of a slot the newest that is good is loaded; others are its backups.
     let is_backup = |save: &Save| save.state == "good" && !slots.insert(save.slot);
     let is_backup: Vec<bool> = saves.iter().map(is_backup).collect();
-    let lines: Vec<_> = saves.iter().zip(is_backup).map(|(save, is_backup)| save.cells(is_backup)).collect();
-    let is_used =
-        |place: usize| lines.iter().any(|line| line.get(place).is_some_and(|cell| !cell.is_empty()));
-    let used: Vec<bool> = (0..COLUMNS.len()).map(is_used).collect();
-    let heads = COLUMNS.map(|(head, _)| head.to_owned());
-    let alignment = COLUMNS.iter().zip(&used).filter(|(_, used)| **used).map(|((_, side), _)| *side);
-    let mut grid = Grid::new(&alignment.collect::<String>());
-    for line in [heads].into_iter().chain(lines) {
-        let cells = line.into_iter().zip(&used).filter(|(_, used)| **used).map(|(cell, _)| cell);
-        grid.line_of(cells.collect());
-    }
-    grid
-}
-
-/// A date and time without what is below a second.
-fn to_second(date: &str) -> String {
-    let date = date.trim_end_matches('Z');
-    date.split('.').next().unwrap_or(date).replace('T', " ")
+    let lines = saves.iter().zip(is_backup).map(|(save, is_backup)| save.cells(is_backup)).collect();
+    Grid::with_heads(&COLUMNS, lines)
 }
 
 /// Hours, minutes and seconds.
@@ -201,9 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_short_for_people() {
-        assert_eq!(to_second("2026-11-21T10:00:00.000000001Z"), "2026-11-21 10:00:00");
-        assert_eq!(to_second("2026-11-21T10:00:00Z"), "2026-11-21 10:00:00");
+    fn times_played_are_short_for_people() {
         assert_eq!(played(3_661_999_999_999), "1:01:01");
         assert_eq!(played(400 * 3600 * 1_000_000_000), "400:00:00");
     }

@@ -1,12 +1,12 @@
 use std::{fmt, path::Path};
 
-use keepstone::slots::{self, SaveReader};
+use keepstone::slots::{self, SaveReader, directory::Name};
 use serde::Serialize;
 
 use crate::args::ListArgs;
 use crate::error::Error;
 use crate::output::{Exit, Report};
-use crate::saves::{Folder, Save, What, table};
+use crate::saves::{Folder, Save, table};
 use crate::text::{Shown, plural, size};
 
 /// What `slot list` shows.
@@ -57,7 +57,7 @@ fn set_aside(root: &Path, player: &str) -> Result<Vec<String>, Error> {
         return Ok(Vec::new());
     }
     let files = Folder::read(&player, &dir)?.files.into_iter();
-    Ok(files.filter(|(name, _)| name.what == What::SetAside).map(|(_, file)| file).collect())
+    Ok(files.filter(|(name, _)| matches!(name, Name::Damaged(_))).map(|(_, file)| file).collect())
 }
 
 impl Report for Listed {

@@ -1,6 +1,6 @@
 use std::{
     fmt,
-    io::{self, ErrorKind, Read as _, Write as _},
+    io::{self, Read as _},
 };
 
 use keepstone::{
@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::manager;
 use crate::args::SaveArgs;
 use crate::error::Error;
-use crate::output::{Exit, Report};
+use crate::output::{Exit, Report, acknowledge};
 use crate::saves::Save;
 use crate::source;
 
@@ -42,7 +42,7 @@ pub(super) fn run(args: &SaveArgs, json: bool) -> Result<Saved, Error> {
     io::stdin().lock().read_to_end(&mut payload).map_err(|source| Error::Stdin { source })?;
     let saved = manager.save_with(&args.to.player, args.to.slot, &Bytes::from(payload), &request)?;
     if !json {
-        acknowledge(saved.id())?;
+        acknowledge(&saved.id())?;
     }
     let maintained = manager.maintain();
     Ok(Saved {
@@ -69,15 +69,6 @@ fn request(args: &SaveArgs) -> SaveRequest {
         request = request.custom(key, value.as_bytes());
     }
     request
-}
-
-/// Says that a save is on the disk. Who doesn't read that has saved all the same.
-fn acknowledge(id: SaveId) -> Result<(), Error> {
-    let mut out = io::stdout().lock();
-    match writeln!(out, "ACK {id}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        said => said.map_err(|source| Error::Stdout { source }),
-    }
 }
 
 impl Report for Saved {

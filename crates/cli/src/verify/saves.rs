@@ -1,8 +1,11 @@
 use std::{fmt, path::Path};
 
 use keepstone::{
-    format::{FileKind, Kind, Limits, Reader, tag},
-    slots::Player,
+    format::{FileKind, Kind, Reader, tag},
+    slots::{
+        Player, SaveId,
+        directory::{self, NOTE_LEN_MAX, Name, Stem},
+    },
     storage,
 };
 use serde::Serialize;
@@ -11,11 +14,8 @@ use super::{Damage, Verified, keep};
 use crate::error::{Error, with_causes};
 use crate::output::{Exit, Report};
 use crate::progress::Progress;
-use crate::saves::{self, Alone, Folder, Found, IndexState, Name, What};
+use crate::saves::{self, Alone, Folder, Found, IndexState};
 use crate::text::{Shown, count, plural};
-
-/// A note has a head and what is around it.
-const NOTE_LEN_MAX: u64 = 8 << 10;
 
 /// What `verify` found in a root of saves.
 #[derive(Debug, Serialize)]
@@ -117,7 +117,7 @@ pub(super) fn verify_file(path: &Path, alone: &Alone) -> Result<Verified, Error>
     match outcome {
         Outcome::Good(own) => Ok(Verified { format: "save", ..*own }),
         // What a writer that was stopped left there; no reader takes it for a save.
-        Outcome::Damaged(_) if alone.name.is_some_and(|name| name.what == What::Spare) => {
+        Outcome::Damaged(_) if matches!(alone.name, Some(Name::Spare(_))) => {
             verified.warnings.push("what is in it was never finished".to_owned());
             Ok(verified)
         }
@@ -179,14 +179,14 @@ pub(crate) fn check(
         )));
     }
     if own.damage.is_empty()
-        && let Some(stem) = name.and_then(|name| name.stem)
+        && let Some(stem) = name.and_then(|name| name.stem())
     {
         let player_of_head = reader.head().get(tag::PLAYER).and_then(|name| str::from_utf8(name).ok());
         let player_of_head = player_of_head.and_then(|name| Player::new(name).ok());
-        let owner = player.or(player_of_head.as_ref());
         let is_it = reader.header().kind == FileKind::SAVE
             && reader.header().epoch == stem.sequence
-            && owner.is_some_and(|owner| stem.is_of(reader.head(), owner));
+            && Stem::of_head(reader.head()) == Some(stem)
+            && player_of_head.is_some_and(|owner| player.is_none_or(|player| *player == owner));
         if !is_it {
             own.damage
                 .push(Damage::of_file("save", "it is not the save that its name and directory tell of"));
@@ -195,8 +195,8 @@ pub(crate) fn check(
     if own.damage.is_empty() { Ok(Outcome::Good(Box::new(own))) } else { Ok(Outcome::Damaged(own.damage)) }
 }
 
-/// Checks the container of a note.
-pub(crate) fn check_note(path: &Path, name: Name) -> Result<Option<String>, Error> {
+/// Checks the container of a note; says what is wrong with it.
+pub(crate) fn check_note(path: &Path, id: SaveId) -> Result<Option<String>, Error> {
     let mut bytes = Vec::new();
     match storage::read(&storage::OsFiles, path, NOTE_LEN_MAX, &mut bytes) {
         Ok(()) => {}
@@ -204,15 +204,7 @@ pub(crate) fn check_note(path: &Path, name: Name) -> Result<Option<String>, Erro
         Err(error) if error.kind() == Kind::Limit => return Ok(Some(with_causes(&error))),
         Err(error) => return Err(error.into()),
     }
-    let reader = match Reader::open(&bytes[..], Limits::for_file_len(bytes.len() as u64)) {
-        Ok(reader) => reader,
-        Err(error) => return Ok(Some(with_causes(&error))),
-    };
-    let id = name.stem.map(|stem| *stem.id.as_bytes());
-    let is_note = reader.header().kind == FileKind::NOTE
-        && reader.sections().is_empty()
-        && reader.head().get(tag::SAVE_ID) == id.as_ref().map(<[u8; 16]>::as_slice);
-    Ok((!is_note).then(|| "it is not a note of the save that its name tells of".to_owned()))
+    Ok(directory::check_note(&bytes, id).err().map(|error| with_causes(&error)))
 }
 
 impl Checked {
@@ -224,17 +216,17 @@ impl Checked {
     fn check(&mut self, folder: &Folder, name: Name, file: &str) -> Result<(), Error> {
         let path = folder.dir.join(file);
         let place = format!("{}: {file}", folder.player);
-        if name.what == What::Note {
-            match check_note(&path, name)? {
+        if let Name::Note(stem, _) = name {
+            match check_note(&path, stem.id)? {
                 None => self.notes += 1,
                 Some(fault) => self.damage.push(Damage::of_file("note", &fault).within(&place)),
             }
             return Ok(());
         }
-        if !matches!(name.what, What::Save | What::Deleted | What::SetAside | What::Spare) {
+        if !saves::may_hold_save(&name) {
             return Ok(());
         }
-        let is_spare = name.what == What::Spare;
+        let is_spare = matches!(name, Name::Spare(_));
         if is_spare && saves::find_file(&path).is_ok_and(|found| found.is_none_or(|alone| alone.is_empty)) {
             return Ok(());
         }
@@ -245,7 +237,7 @@ impl Checked {
         match outcome {
             Outcome::Good(own) => {
                 self.saves += 1;
-                self.deleted += usize::from(name.what == What::Deleted);
+                self.deleted += usize::from(matches!(name, Name::Deleted(_)));
                 self.bytes += own.bytes;
                 self.sections += own.sections;
                 self.chunks += own.chunks;
