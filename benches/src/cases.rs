@@ -2,6 +2,7 @@
 
 mod bundles;
 mod capture;
+mod checkpoint;
 mod codec;
 mod delta;
 mod durable;
@@ -65,6 +66,7 @@ pub fn all(log_mib: u32) -> Vec<Plan> {
     plans.extend(generation_plans());
     plans.extend(snapshot_plans());
     plans.extend(slots::plans());
+    plans.extend(checkpoint::plans());
     plans.extend(wal_plans(log_mib));
     plans
 }

@@ -25,6 +25,7 @@ mod case;
 pub mod cases;
 pub mod columns;
 mod crew;
+pub mod forge;
 mod group_commit;
 pub mod in_hecs;
 pub mod insert_by_ids;

@@ -2,6 +2,7 @@ use std::{
     hint::black_box,
     path::{Path, PathBuf},
     rc::Rc,
+    time::Instant,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -17,6 +18,7 @@ use crate::{
     bundle::Data,
     case::{Case, Plan},
     named::PLAYER,
+    sleeper::doze,
 };
 
 /// What of a file a list has to read: its commit page, header and head.
@@ -24,18 +26,30 @@ const PREFIX_LEN: usize = 8192;
 const PAGE_LEN: usize = 4096;
 const PAYLOAD_LEN: usize = 1024;
 const THUMBNAIL_LEN: usize = 64 << 10;
+/// More than the seconds for which a file system doesn't tell whether something has changed, in waits of a fifth of a millisecond.
+const SETTLED_DOZES: u32 = 20_000;
 /// Slots that the saves of one player are in.
 const SLOTS: u32 = 100;
 
-/// The saves of one player, beside the names in the directory and the whole of its index.
+/// The saves of one player, beside the names in the directory and the whole of its index. A file has just come and gone each time, so that the names have to be read.
 pub(in crate::cases) fn of_player(plan: &Plan, dir: &Path) -> Result<Case> {
     let root = Many::new(plan, dir, &[PLAYER.to_owned()])?;
     let player = root.player_dir(PLAYER)?;
-    let count = plan.amount;
-    let case = plan
-        .case()
-        .limit(1.3)
-        .ours(move |watch| watch.each(|| listed(root.0.manager().list(PLAYER)?.len(), count)));
+    let (other, count) = (player.join("other"), plan.amount);
+    let case = plan.case().limit(1.3).ours(move |watch| {
+        if watch.is_counting() {
+            return watch.each(|| listed(root.0.manager().list(PLAYER)?.len(), count));
+        }
+        watch.spent(|| {
+            drop(OsFiles.create_new(&other)?);
+            OsFiles.remove(&other)?;
+            let begin = Instant::now();
+            let saves = root.0.manager().list(PLAYER)?;
+            let took = begin.elapsed();
+            listed(saves.len(), count)?;
+            Ok(took)
+        })
+    });
     Ok(beside_index(case, player))
 }
 
@@ -61,10 +75,11 @@ fn beside_index(case: Case, dir: PathBuf) -> Case {
     })
 }
 
-/// The saves of all players, beside a read of what a list needs of each file.
+/// The saves of all players, beside a read of what a list needs of each file. The last save is some seconds old, as it is when somebody looks at a load screen.
 pub(in crate::cases) fn in_root(plan: &Plan, dir: &Path) -> Result<Case> {
     let players = players(plan);
     let root = Many::new(plan, dir, &players)?;
+    root.settle(&players)?;
     let files = root.files(&players)?;
     let count = plan.amount;
     let case = plan.case().limit(0.1).per("save", count).ours(move |watch| {
@@ -161,6 +176,19 @@ impl Many {
         }
         root.manager().maintain()?;
         Ok(Self(root))
+    }
+
+    /// Waits until the file system can tell that nothing changes, if it ever can.
+    fn settle(&self, players: &[String]) -> Result<()> {
+        let mut dozes = 0;
+        for player in players {
+            let dir = self.player_dir(player)?;
+            while OsFiles.stamp(&dir).is_none() && dozes < SETTLED_DOZES {
+                doze();
+                dozes += 1;
+            }
+        }
+        Ok(())
     }
 
     fn player_dir(&self, player: &str) -> Result<PathBuf> {

@@ -53,7 +53,8 @@ impl CheckpointStore {
             Err(Error::NoBranch { .. }) => {
                 self.shared.change(|catalog| {
                     let session = catalog.session_named(name).ok_or_else(|| no_session(name))?;
-                    let has_one = catalog.session(session).is_some_and(|session| !session.branches.is_empty());
+                    let has_one =
+                        catalog.session(session).is_some_and(|session| !session.branches.is_empty());
                     let main = Op::Branch { session, name: MAIN.into(), head: None };
                     Ok(if has_one { Vec::new() } else { vec![main] })
                 })?;
