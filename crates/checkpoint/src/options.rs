@@ -3,6 +3,9 @@ use std::{fmt, sync::Arc};
 use keepstone_format::Codec;
 use keepstone_storage::{Files, OsFiles};
 
+/// Bytes of a state that is put together faster than it is read.
+const SHORT_STATE_LEN: usize = 256 << 10;
+
 /// How a store of checkpoints is kept. None of it is written down: it may differ from opening to opening.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -11,9 +14,9 @@ pub struct StoreOptions {
     pub files: Arc<dyn Files>,
     /// How states that are kept whole are compressed.
     pub compression: Compression,
-    /// How long a chain of differences may get before a state is kept whole: in bytes, as a multiple of the bytes of the whole state that it stands on. Default 4, 0: every state is kept
-    /// whole.
-    pub chain_factor: u32,
+    /// How long a chain of differences may get before a state is kept whole: in bytes, as a multiple of the bytes of the whole state that it stands on. 0: every state is kept
+    /// whole. Unless chosen 1 for states of up to 256 KiB, where what is gone through costs more than what is read, and 4 for longer ones.
+    pub chain_factor: Option<u32>,
     /// Bytes of states that may be in the journal, and in memory, before they move to a pack; default 8 MiB.
     pub journal_bytes_max: u64,
     /// Bytes of the states of heads that are kept in memory; default 64 MiB. The state that was checkpointed last is kept whatever it takes.
@@ -57,7 +60,7 @@ impl Default for StoreOptions {
         Self {
             files: Arc::new(OsFiles),
             compression: Compression::default(),
-            chain_factor: 4,
+            chain_factor: None,
             journal_bytes_max: 8 << 20,
             cache_bytes_max: 64 << 20,
             state_bytes_max: 1 << 30,
@@ -88,7 +91,7 @@ impl StoreOptions {
 
     /// Sets how long chains get.
     pub fn chain_factor(mut self, factor: u32) -> Self {
-        self.chain_factor = factor;
+        self.chain_factor = Some(factor);
         self
     }
 
@@ -126,6 +129,12 @@ impl StoreOptions {
     pub fn background(mut self, background: bool) -> Self {
         self.background = background;
         self
+    }
+
+    /// How long a chain may get under a state of so many bytes.
+    pub(crate) fn chain_factor_for(&self, state_len: usize) -> u32 {
+        let usual = if state_len <= SHORT_STATE_LEN { 1 } else { 4 };
+        self.chain_factor.unwrap_or(usual)
     }
 
     /// The time, if there is a clock.

@@ -31,8 +31,11 @@ pub(super) fn body(
         let body = Body { form: Form::Same(base), place: Place::Journal(Arc::default()) };
         return Ok((body, head.chain));
     }
-    let allowed =
-        head.chain.keyframe.saturating_mul(options.chain_factor.into()).saturating_sub(head.chain.deltas);
+    let allowed = head
+        .chain
+        .keyframe
+        .saturating_mul(options.chain_factor_for(state.len()).into())
+        .saturating_sub(head.chain.deltas);
     let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
     if allowed == 0 {
         return whole(state, options);
