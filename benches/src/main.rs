@@ -1,4 +1,4 @@
-//! Measures every case against its floor and prints a table; `keepstone-benches [--dir PATH] [--log-mib N] [--report FILE] [FILTER]`.
+//! Measures every case against its floor and prints a table; `keepstone-benches [--dir PATH] [--log-mib N] [--report FILE] [FILTER]...`.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is what this program is for")]
 
@@ -19,17 +19,19 @@ struct Arguments {
     dir: Option<PathBuf>,
     log_mib: Option<u32>,
     report: Option<PathBuf>,
-    filter: Option<String>,
+    /// A case is run whose name has one of them; none: all are.
+    filters: Vec<String>,
 }
 
 fn main() -> Result<()> {
     let arguments = parse(std::env::args().skip(1))?;
-    let filter = arguments.filter.unwrap_or_default();
+    let filters = &arguments.filters;
+    let is_wanted = |id: &str| filters.is_empty() || filters.iter().any(|filter| id.contains(filter));
     let log_mib = arguments.log_mib.unwrap_or(LOG_MIB);
-    let plans: Vec<_> = cases::all(log_mib).into_iter().filter(|plan| plan.id().contains(&filter)).collect();
+    let plans: Vec<_> = cases::all(log_mib).into_iter().filter(|plan| is_wanted(&plan.id())).collect();
     if plans.is_empty() {
         // Other programs get the same filter, and it may be meant for one of them.
-        println!("no case has `{filter}` in its name");
+        println!("no case has `{}` in its name", filters.join("` or `"));
         return Ok(());
     }
     let dir = arguments.dir.unwrap_or_else(machine::default_dir);
@@ -88,10 +90,10 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Arguments> {
             arguments.report = Some(args.next().context("--report needs a file")?.into());
         } else if arg.starts_with('-') {
             bail!(
-                "unknown option `{arg}`; there are `--dir PATH`, `--log-mib N`, `--report FILE`, and a filter"
+                "unknown option `{arg}`; there are `--dir PATH`, `--log-mib N`, `--report FILE`, and filters"
             );
-        } else if arguments.filter.replace(arg).is_some() {
-            bail!("there can be only one filter");
+        } else {
+            arguments.filters.push(arg);
         }
     }
     Ok(arguments)
