@@ -13,7 +13,7 @@ pub(crate) use decode::Decoder;
 pub(crate) use encode::Encoder;
 
 use crate::{
-    checkpoint::{Facts, Fields, StateLayout},
+    checkpoint::{Checkpoint, Facts, Fields, StateLayout},
     form::Body,
     id::{CheckpointId, ContentId, Prefix, Sequence},
     trigger::Trigger,
@@ -83,6 +83,34 @@ pub(crate) struct NewCheckpoint {
     pub(crate) len: u64,
     pub(crate) content: ContentId,
     pub(crate) body: Body,
+}
+
+impl NewCheckpoint {
+    /// What makes a checkpoint that there is already once more.
+    pub(crate) fn again(
+        checkpoint: &Checkpoint,
+        id: Option<CheckpointId>,
+        branch: u32,
+        parent: Option<Sequence>,
+        body: &Body,
+    ) -> Self {
+        Self {
+            id,
+            branch,
+            parent: Parent::Known(parent),
+            time: checkpoint.time,
+            trigger: checkpoint.trigger.clone(),
+            message: Arc::clone(&checkpoint.message),
+            tags: checkpoint.tags.clone(),
+            annotations: checkpoint.annotations.clone(),
+            locked: checkpoint.locked,
+            facts: checkpoint.facts,
+            layout: checkpoint.layout,
+            len: checkpoint.len,
+            content: checkpoint.content,
+            body: body.clone(),
+        }
+    }
 }
 
 /// Where a checkpoint goes on from.

@@ -12,7 +12,8 @@ const SHORT_STATE_LEN: usize = 256 << 10;
 pub struct StoreOptions {
     /// Where files are, for a store in a directory.
     pub files: Arc<dyn Files>,
-    /// How states that are kept whole are compressed.
+    /// How states that are kept whole are compressed, and differences of 512 bytes or more where that pays. Whatever it is, a state of 1 MiB or more may be
+    /// kept as a zstd frame with its parent as prefix, where zstd is built in.
     pub compression: Compression,
     /// How long a chain of differences may get before a state is kept whole: in bytes, as a multiple of the bytes of the whole state that it stands on. 0: every state is kept
     /// whole. Unless chosen 1 for states of up to 256 KiB, where what is gone through costs more than what is read, and 4 for longer ones.

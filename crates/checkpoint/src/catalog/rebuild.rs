@@ -4,7 +4,7 @@ use super::{Catalog, SessionState};
 use crate::{
     checkpoint::Checkpoint,
     id::{CheckpointId, Prefix, Sequence},
-    op::{NewCheckpoint, Op, Parent},
+    op::{NewCheckpoint, Op},
 };
 
 impl Catalog {
@@ -62,22 +62,9 @@ impl At {
         if is_native {
             self.prefix = Some(prefix);
         }
-        let new = NewCheckpoint {
-            id: (!is_native).then_some(checkpoint.id),
-            branch: checkpoint.branch_number,
-            parent: Parent::Known(checkpoint.parent),
-            time: checkpoint.time,
-            trigger: checkpoint.trigger.clone(),
-            message: Arc::clone(&checkpoint.message),
-            tags: checkpoint.tags.clone(),
-            annotations: checkpoint.annotations.clone(),
-            locked: checkpoint.locked,
-            facts: checkpoint.facts,
-            layout: checkpoint.layout,
-            len: checkpoint.len,
-            content: checkpoint.content,
-            body: checkpoint.body.clone(),
-        };
+        let id = (!is_native).then_some(checkpoint.id);
+        let (branch, parent) = (checkpoint.branch_number, checkpoint.parent);
+        let new = NewCheckpoint::again(checkpoint, id, branch, parent, &checkpoint.body);
         [skip, writer, Some(Op::Checkpoint(Box::new(new)))].into_iter().flatten()
     }
 }

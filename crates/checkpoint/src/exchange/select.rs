@@ -7,7 +7,7 @@ use crate::{
     checkpoint::{Checkpoint, Fields},
     form::Body,
     id::Sequence,
-    op::{NewCheckpoint, Op, Parent},
+    op::{NewCheckpoint, Op},
 };
 
 /// What leaves a store, with its numbers there.
@@ -149,22 +149,9 @@ impl Selected {
 
     /// What makes a checkpoint. One whose parent is not part of it begins anew.
     fn made(&self, checkpoint: &Checkpoint, body: &Body) -> NewCheckpoint {
-        NewCheckpoint {
-            id: Some(checkpoint.id),
-            branch: place_of(&self.branches, checkpoint.branch_number),
-            parent: Parent::Known(checkpoint.parent.filter(|parent| self.get(*parent).is_some())),
-            time: checkpoint.time,
-            trigger: checkpoint.trigger.clone(),
-            message: Arc::clone(&checkpoint.message),
-            tags: checkpoint.tags.clone(),
-            annotations: checkpoint.annotations.clone(),
-            locked: checkpoint.locked,
-            facts: checkpoint.facts,
-            layout: checkpoint.layout,
-            len: checkpoint.len,
-            content: checkpoint.content,
-            body: body.clone(),
-        }
+        let branch = place_of(&self.branches, checkpoint.branch_number);
+        let parent = checkpoint.parent.filter(|parent| self.get(*parent).is_some());
+        NewCheckpoint::again(checkpoint, Some(checkpoint.id), branch, parent, body)
     }
 }
 

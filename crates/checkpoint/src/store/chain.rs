@@ -44,7 +44,7 @@ pub(super) fn body(
     let Some(delta) = Delta::between(before, state, &wanted) else { return whole(state, options) };
     let mut bytes = Vec::new();
     // Packing a short one takes longer than the rest of the checkpoint, and saves little.
-    let codec = if delta.plain_len() < PACKED_MIN { Codec::None } else { delta_codec() };
+    let codec = if delta.plain_len() < PACKED_MIN { Codec::None } else { options.compression.codec() };
     delta.encode_into(codec, &mut bytes).map_err(|source| Error::Unencodable { source: Box::new(source) })?;
     if bytes.len() > state.len() / 2 {
         // Nearly as long as the state is, compressed.
@@ -60,11 +60,6 @@ pub(super) fn body(
         prefixed: if is_prefixed { head.chain.prefixed + 1 } else { head.chain.prefixed },
     };
     Ok((Body { form: Form::Delta(base), place: Place::Journal(bytes.into()) }, chain))
-}
-
-/// What differences are packed with where that pays.
-pub(super) fn delta_codec() -> Codec {
-    if Codec::Zstd.is_built() { Codec::Zstd } else { Codec::None }
 }
 
 /// Keeps a state whole.

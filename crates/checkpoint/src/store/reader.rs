@@ -17,7 +17,6 @@ use crate::{
     backend::Backend,
     catalog::Catalog,
     checkpoint::Checkpoint,
-    form::Place,
     id::CheckpointId,
     manifest,
     options::StoreOptions,
@@ -106,21 +105,10 @@ impl CheckpointReader {
     /// As [`CheckpointReader::open`], but for [`Error::NoStore`].
     pub fn stats(&self) -> Result<Stats, Error> {
         let mut stats = Stats::default();
-        for checkpoint in self.now().all() {
-            let stored = checkpoint.stored_bytes();
-            stats.checkpoints += 1;
-            stats.keyframes += u64::from(checkpoint.is_keyframe());
-            stats.state_bytes = stats.state_bytes.saturating_add(checkpoint.len);
-            stats.stored_bytes = stats.stored_bytes.saturating_add(stored);
-            if let Place::Journal(_) = checkpoint.body.place {
-                stats.journal_bytes = stats.journal_bytes.saturating_add(stored);
-            }
-        }
+        stats.count(self.now().all());
         if let Some(newest) = manifest::newest(self.ground.backend())? {
             stats.manifest = newest.number;
-            stats.packs = newest.packs.len() as u64;
-            stats.pack_bytes = newest.packs.iter().fold(0, |sum, pack| pack.len.saturating_add(sum));
-            stats.retired_packs = newest.retired.len() as u64;
+            stats.packs_of(&newest.packs, &newest.retired);
         }
         Ok(stats)
     }

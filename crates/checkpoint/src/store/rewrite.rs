@@ -243,7 +243,7 @@ impl Shared {
         }
         let Some(sum) = sum else { return Ok(Some(Vec::new())) };
         let mut bytes = Vec::new();
-        sum.encode_into(chain::delta_codec(), &mut bytes)
+        sum.encode_into(self.options.compression.codec(), &mut bytes)
             .map_err(|source| Error::Unencodable { source: Box::new(source) })?;
         Ok(Some(bytes))
     }

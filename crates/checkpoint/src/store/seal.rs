@@ -8,7 +8,12 @@ use std::{
 use keepstone_store::{Worker, WorkerOptions};
 
 use super::{CheckpointStore, Shared, prune::Watch};
-use crate::Error;
+use crate::{
+    Error,
+    checkpoint::Checkpoint,
+    form::Place,
+    manifest::{PackInfo, Retired},
+};
 
 /// What a store consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,6 +41,28 @@ pub struct Stats {
     pub groups: u64,
     /// The number of the newest manifest; 0: there is none yet.
     pub manifest: u64,
+}
+
+impl Stats {
+    /// Counts checkpoints.
+    pub(super) fn count(&mut self, checkpoints: &[Arc<Checkpoint>]) {
+        self.checkpoints = checkpoints.len() as u64;
+        for checkpoint in checkpoints {
+            let stored = checkpoint.stored_bytes();
+            let in_journal = if let Place::Journal(_) = checkpoint.body.place { stored } else { 0 };
+            self.keyframes += u64::from(checkpoint.is_keyframe());
+            self.state_bytes = self.state_bytes.saturating_add(checkpoint.len);
+            self.stored_bytes = self.stored_bytes.saturating_add(stored);
+            self.journal_bytes = self.journal_bytes.saturating_add(in_journal);
+        }
+    }
+
+    /// Counts packs.
+    pub(super) fn packs_of(&mut self, packs: &[PackInfo], retired: &[Retired]) {
+        self.packs = packs.len() as u64;
+        self.pack_bytes = packs.iter().fold(0, |bytes, pack| pack.len.saturating_add(bytes));
+        self.retired_packs = retired.len() as u64;
+    }
 }
 
 /// The thread that moves states to packs.
@@ -108,19 +135,11 @@ impl CheckpointStore {
         let mut stats = Stats {
             commits: journal.commits,
             groups: journal.groups,
-            checkpoints: live.catalog.all().len() as u64,
-            journal_bytes: live.journal_bytes,
-            packs: live.packs.len() as u64,
-            pack_bytes: live.packs.iter().fold(0, |bytes, pack| pack.len.saturating_add(bytes)),
-            retired_packs: live.retired.len() as u64,
             manifest: live.manifest,
             ..Stats::default()
         };
-        for checkpoint in live.catalog.all() {
-            stats.keyframes += u64::from(checkpoint.is_keyframe());
-            stats.state_bytes = stats.state_bytes.saturating_add(checkpoint.len);
-            stats.stored_bytes = stats.stored_bytes.saturating_add(checkpoint.stored_bytes());
-        }
+        stats.count(live.catalog.all());
+        stats.packs_of(&live.packs, &live.retired);
         Ok(stats)
     }
 }
