@@ -375,6 +375,15 @@ impl Log {
         Ok(Reader::new(files, self.dir.clone(), &self.chain.links, from.0, self.chain.next_lsn()))
     }
 
+    /// All records that are left, also those that were given up and whose segment is still there: for a repair.
+    ///
+    /// Of those that were given up some may be missing, which is no error.
+    pub fn read_left(&self) -> Reader {
+        let first = self.chain.links.first().map_or(self.chain.start_lsn, |link| link.header.first_lsn);
+        let files = Arc::clone(&self.options.files);
+        Reader::new(files, self.dir.clone(), &self.chain.links, first, self.chain.next_lsn())
+    }
+
     /// The first record that has not been given up.
     pub fn start(&self) -> Lsn {
         Lsn(self.chain.start_lsn)

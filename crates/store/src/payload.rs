@@ -89,6 +89,11 @@ impl<'p> Prepared<'p> {
         Self::section(SectionId::BYTES, bytes)
     }
 
+    /// The bytes of a serde value behind its shape, as [`as_section`](Self::as_section) has given them.
+    pub fn value(bytes: &'p [u8]) -> Self {
+        Self::section(SectionId::VALUE, bytes)
+    }
+
     /// One value behind its shape.
     fn row(shape: &Shape, data: &[u8]) -> Self {
         let shape = shape.encode();

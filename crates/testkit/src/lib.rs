@@ -59,6 +59,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "browser")]
+pub mod browser;
 mod content;
 mod count;
 mod disk;

@@ -46,6 +46,20 @@ pub enum Error {
         /// References that belong to no row.
         targets: u64,
     },
+    /// A value is not the one that a difference was made from.
+    #[error("the value has something else at {path:?} than the one that the difference starts from")]
+    Unfit {
+        /// Where.
+        path: String,
+    },
+    /// A difference can't be applied, for not all of its changes were kept.
+    #[error("{kept} of {total} changes were kept; find them again with a higher limit to apply them")]
+    Partial {
+        /// Changes that are there.
+        kept: u64,
+        /// Changes that there are.
+        total: u64,
+    },
 }
 
 impl Error {
@@ -56,6 +70,7 @@ impl Error {
             Self::Unshaped { .. } => Kind::Limit,
             Self::Shape { problem, .. } => problem.kind(),
             Self::Unread { .. } => Kind::Damaged,
+            Self::Unfit { .. } | Self::Partial { .. } => Kind::Misuse,
         }
     }
 }

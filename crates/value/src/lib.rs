@@ -52,6 +52,7 @@
 )]
 
 mod decode;
+pub mod diff;
 mod encode;
 mod entities;
 pub mod entity;
@@ -65,6 +66,7 @@ mod value;
 mod wire;
 
 pub use crate::decode::Decoder;
+pub use crate::diff::ValueDiff;
 pub use crate::encode::{
     Batches, Learned, Learner, Rows, Suspects, append_learned, encode, encode_learned, encode_values,
     encode_values_like,

@@ -35,7 +35,7 @@ fn structure(name: Name, fields: Fields<'static>) -> Value<'static> {
 }
 
 /// What a row with the node reads as, but for the order of fields and entries.
-fn as_value(node: &Node) -> Value<'static> {
+pub(crate) fn as_value(node: &Node) -> Value<'static> {
     match node {
         Node::U8(value) => Value::Int((*value).into()),
         Node::U16(value) => Value::Int((*value).into()),

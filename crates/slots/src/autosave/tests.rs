@@ -30,7 +30,7 @@ fn the_presets_are_ten_seconds_a_minute_and_never() {
     let due = |policy, events: &[u64]| saves(&mut Autosave::new(policy, s(0)), 0..61, events);
     assert_eq!(due(AutosavePolicy::AGGRESSIVE, &[]), [10, 20, 30, 40, 50, 60]);
     assert_eq!(due(AutosavePolicy::BALANCED, &[]), [60]);
-    assert_eq!(due(AutosavePolicy::MANUAL, &[1, 2, 3]), []);
+    assert_eq!(due(AutosavePolicy::MANUAL, &[1, 2, 3]), [0_u64; 0]);
     assert_eq!(Autosave::new(AutosavePolicy::MANUAL, s(0)).next_due(), None);
 }
 

@@ -52,10 +52,11 @@ fn held(f: &mut Formatter<'_>, name: &str, fields: &Fields<'_>) -> Result {
         Fields::Unit => Ok(()),
         Fields::Newtype(value) => write!(f, "({value})"),
         Fields::Tuple(values) => list(f, '(', values, ')'),
-        Fields::Named(fields) if fields.is_empty() => f.write_str(" {}"),
+        Fields::Named(fields) if fields.is_empty() => f.write_str(if name.is_empty() { "{}" } else { " {}" }),
         Fields::Named(fields) => {
+            let open = if name.is_empty() { "{ " } else { " { " };
             for (index, (name, value)) in fields.iter().enumerate() {
-                let before = if index == 0 { " { " } else { ", " };
+                let before = if index == 0 { open } else { ", " };
                 write!(f, "{before}{}: {value}", name.escape_debug())?;
             }
             f.write_str(" }")
