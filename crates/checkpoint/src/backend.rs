@@ -16,7 +16,7 @@ const NAME_LEN_MAX: usize = 64;
 /// Named objects that are created once and never changed.
 ///
 /// Of all that storages can do a store asks for this: to put an object under a name that is free, to get one, whole or in part, to list names and to delete. It calls from
-/// several threads. `checkpoint-conformance` tests whether a backend does all that a store relies on.
+/// several threads. `keepstone-checkpoint-conformance` tests whether a backend does all that a store relies on.
 ///
 /// # Names
 ///

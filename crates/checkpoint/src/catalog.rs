@@ -3,6 +3,7 @@
 mod apply;
 mod branches;
 mod rebuild;
+mod savepoint;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ use std::{collections::HashMap, sync::Arc};
 
 pub(crate) use apply::Broken;
 pub(crate) use branches::BranchState;
+pub(crate) use savepoint::Savepoint;
 pub(crate) use sessions::SessionState;
 
 use crate::{

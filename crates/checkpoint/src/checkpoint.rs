@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use crate::{
     form::{Body, Form},
@@ -51,6 +51,7 @@ pub struct Checkpoint {
 
 /// What the bytes of a state are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum StateLayout {
     /// The program's own.
@@ -62,8 +63,19 @@ pub enum StateLayout {
     Sections,
 }
 
+impl fmt::Display for StateLayout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bytes => "bytes",
+            Self::Value => "value",
+            Self::Sections => "sections",
+        })
+    }
+}
+
 /// What the payload of a checkpoint says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Facts {
     /// How far a simulation got.

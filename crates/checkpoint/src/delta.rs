@@ -60,6 +60,7 @@ mod index;
 mod matcher;
 mod options;
 mod pack;
+mod patch;
 mod prefix;
 mod restore;
 mod rope;
@@ -70,7 +71,10 @@ pub use compose::compose;
 pub use decode::DeltaRef;
 pub use error::Error;
 pub use options::Options;
+pub(crate) use patch::patch;
 pub use restore::restore;
+
+use std::ops::Range;
 
 use keepstone_format::Codec;
 use script::Script;
@@ -194,6 +198,19 @@ impl Delta {
         match &self.body {
             Body::Script(script) => encode::plain_len(script),
             Body::Prefixed(frame) => encode::prefixed_len(frame),
+        }
+    }
+
+    /// Calls `visit` with each place of the source that is left out and what stands for it in the target, in the order of the target. A zstd frame
+    /// doesn't tell them apart: there it is all.
+    pub(crate) fn for_each_change(
+        &self,
+        source_len: usize,
+        mut visit: impl FnMut(Range<usize>, Range<usize>),
+    ) {
+        match &self.body {
+            Body::Script(script) => script.for_each_change(source_len, visit),
+            Body::Prefixed(frame) => visit(0..source_len, 0..frame.target_len),
         }
     }
 

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use keepstone_format::{Error as FormatError, Kind};
 use keepstone_storage::Error as StorageError;
@@ -8,6 +8,7 @@ use crate::{
     backend::BackendError,
     delta,
     id::{CheckpointId, Sequence},
+    store::Chore,
 };
 
 /// Why a checkpoint was not made, found or restored.
@@ -87,6 +88,14 @@ pub enum Error {
     /// What works in the background.
     #[error(transparent)]
     Background(#[from] StoreError),
+    /// A store that is closed did not do all that it does by itself.
+    #[error("the store is closed, and all in it is durable, but {chore} failed: {source}")]
+    Unfinished {
+        /// What it was.
+        chore: Chore,
+        /// Why.
+        source: Arc<Error>,
+    },
     /// Text that is not the id of a checkpoint.
     #[error("{text:?} is not the id of a checkpoint: that has 32 hexadecimal digits")]
     NotAnId {
@@ -98,6 +107,14 @@ pub enum Error {
     NoStore {
         /// The directory.
         path: PathBuf,
+    },
+    /// Nothing of a damaged store can be put together.
+    #[error(
+        "nothing is left of the store that could be repaired: the states of {lost} checkpoints are lost; put it back from a backup"
+    )]
+    NothingLeft {
+        /// Checkpoints that are known of it.
+        lost: u64,
     },
     /// There is no such checkpoint.
     #[error("there is no checkpoint {id}; list those that there are")]
@@ -128,7 +145,7 @@ pub enum Error {
         branch: String,
     },
     /// A name is taken.
-    #[error("there is a {what} {name:?}; choose another name")]
+    #[error("there is a {what} {name:?}: go on with it, or choose another name")]
     Taken {
         /// What has it.
         what: &'static str,
@@ -143,6 +160,14 @@ pub enum Error {
         /// Its bytes.
         needs: u64,
         /// Bytes allowed.
+        allowed: u64,
+    },
+    /// A checkpoint has, or would have, more tags than one may have.
+    #[error("a checkpoint with {needs} tags; {allowed} are allowed")]
+    Tags {
+        /// How many.
+        needs: u64,
+        /// How many are allowed.
         allowed: u64,
     },
     /// Another writer has gone on with the store meanwhile.
@@ -194,7 +219,9 @@ impl Error {
             Self::Format { source, .. } => source.kind(),
             Self::Payload { source, .. } => source.kind(),
             Self::Background(source) => source.kind(),
+            Self::Unfinished { source, .. } => source.kind(),
             Self::MissingPack { .. }
+            | Self::NothingLeft { .. }
             | Self::Damaged { .. }
             | Self::State { .. }
             | Self::Delta { .. }
@@ -207,7 +234,7 @@ impl Error {
             | Self::Empty { .. } => Kind::NotFound,
             Self::Superseded { .. } => Kind::Busy,
             Self::Poisoned { .. } => Kind::Poisoned,
-            Self::Length { .. } | Self::Unencodable { .. } => Kind::Limit,
+            Self::Length { .. } | Self::Tags { .. } | Self::Unencodable { .. } => Kind::Limit,
             Self::NotAnId { .. } | Self::Taken { .. } | Self::Moved { .. } | Self::Misuse { .. } => {
                 Kind::Misuse
             }

@@ -8,8 +8,10 @@ pub(crate) mod select;
 use std::sync::Arc;
 
 use crate::{
+    Error,
     checkpoint::{Facts, Fields, StateLayout},
     id::CheckpointId,
+    limits::{check_name, check_note},
     trigger::Trigger,
 };
 
@@ -123,5 +125,18 @@ impl ImportedCheckpoint {
             layout: StateLayout::default(),
             state,
         }
+    }
+
+    /// Sees that nothing of it is longer than it may be, but for its state, whose limit is an option of the store: what an import would find only when it comes to it.
+    ///
+    /// # Errors
+    /// [`Error::Length`], [`Error::Tags`].
+    pub fn check(&self) -> Result<(), Error> {
+        check_name("name of a session", &self.session)?;
+        check_name("name of a branch", &self.branch)?;
+        let mut tags: Vec<&str> = self.tags.iter().map(AsRef::as_ref).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        check_note(&self.message, &tags, &self.annotations, &self.trigger)
     }
 }

@@ -14,6 +14,7 @@ pub struct ContentId([u8; 16]);
 
 /// The place of a checkpoint in the order of its store: 1 for the first, one more for each next, never given twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Sequence(pub u64);
 
 /// The bytes that tell the checkpoints of one opening from those of all others.

@@ -11,8 +11,8 @@ use std::fmt::Debug;
 use keepstone_storage::Durability;
 
 pub(crate) use none::NoJournal;
-pub(crate) use objects::{ObjectJournal, read as read_objects};
-pub(crate) use wal::{WalJournal, options, read as read_log};
+pub(crate) use objects::{Group, ObjectJournal, read as read_objects};
+pub(crate) use wal::{WalJournal, dir_of, options, read as read_log};
 
 use crate::Error;
 

@@ -1,11 +1,14 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod automatic;
 pub mod backend;
 mod catalog;
 mod checkpoint;
 pub mod delta;
+mod diff;
 mod error;
+mod events;
 mod exchange;
 mod form;
 mod id;
@@ -22,14 +25,20 @@ pub mod planted;
 #[cfg(not(feature = "planted"))]
 pub(crate) mod planted;
 mod retention;
+#[cfg(feature = "serde")]
+mod serial;
+mod service;
 mod state;
 mod store;
 mod trigger;
 mod whole;
 
+pub use automatic::{AutoSession, Automatic, Due};
 pub use backend::{Backend, DirBackend, MemBackend};
 pub use checkpoint::{Checkpoint, Facts, Fields, StateLayout};
+pub use diff::{ByteRange, BytesDiff, DiffOptions, Difference, SectionDiff, SectionsDiff};
 pub use error::Error;
+pub use events::{Event, Events, Failure, Health, Status, Work};
 pub use exchange::{Exported, Imported, ImportedCheckpoint, Renamed, Selection};
 pub use id::{CheckpointId, ContentId, Sequence};
 pub use keepstone_format::Kind;
@@ -37,10 +46,16 @@ pub use keepstone_storage::{Durability, Files, MemFiles, OsFiles};
 pub use keepstone_store::{Bytes, Dynamic, FromPayload, Payload, PayloadError};
 pub use op::{Cause, Move};
 pub use options::{Compression, StoreOptions};
-pub use retention::{Kept, Plan, Policy, Reason, Span, UndoStep};
+pub use retention::{Kept, Plan, Policy, Reason, Retention, Span, UndoStep};
+#[cfg(feature = "async")]
+pub use service::AsyncCheckpointService;
+pub use service::{
+    CheckpointInfo, CheckpointService, Command, Line, Metrics, PlanInfo, Reply, Request, StateData,
+};
 pub use state::State;
 pub use store::{
-    BatchItem, CheckpointReader, CheckpointStore, Committed, Draft, Progress, Pruned, Query, Session,
-    SessionInfo, Stage, Stats, Swept,
+    BackgroundError, BatchItem, CheckpointReader, CheckpointStore, Chore, Committed, Draft, Finding,
+    LostCommits, MovedHead, ObjectFault, Progress, Pruned, Query, Recovered, Repaired, Session, SessionInfo,
+    Stage, Stats, Swept, Validate, Validated, Validation,
 };
 pub use trigger::Trigger;

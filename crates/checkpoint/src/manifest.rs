@@ -117,7 +117,20 @@ impl Manifest {
         let reader = Folder::MANIFESTS.open(number, bytes, &[SectionId::MANIFEST, SectionId::OPERATIONS])?;
         let lists = reader.read(reader.find(SectionId::MANIFEST, 0)?)?;
         let operations = reader.read(reader.find(SectionId::OPERATIONS, 0)?)?.into_owned();
-        let mut input = Input::new("list of packs", &lists);
+        Self::from_sections(number, reader.header().store_id, &lists, operations)
+    }
+
+    /// What its two sections say.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    pub(crate) fn from_sections(
+        number: u64,
+        store_id: [u8; 16],
+        lists: &[u8],
+        operations: Vec<u8>,
+    ) -> Result<Self, FormatError> {
+        let mut input = Input::new("list of packs", lists);
         let journal_from = input.varint_u64()?;
 
         let count = input.count(PACK_LEN_MIN)?;
@@ -137,8 +150,7 @@ impl Manifest {
             };
             retired.push(Retired { number, since });
         }
-        let manifest =
-            Self { number, store_id: reader.header().store_id, journal_from, packs, retired, operations };
+        let manifest = Self { number, store_id, journal_from, packs, retired, operations };
         match manifest.broken_rule() {
             Some(rule) => Err(input.invalid(rule)),
             None => input.finish().map(|()| manifest),

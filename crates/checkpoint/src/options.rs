@@ -1,7 +1,9 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, num::NonZeroUsize, sync::Arc};
 
 use keepstone_format::Codec;
 use keepstone_storage::{Files, OsFiles};
+
+use crate::retention::Retention;
 
 /// Bytes of a state that is put together faster than it is read.
 const SHORT_STATE_LEN: usize = 256 << 10;
@@ -18,19 +20,24 @@ pub struct StoreOptions {
     /// How long a chain of differences may get before a state is kept whole: in bytes, as a multiple of the bytes of the whole state that it stands on. 0: every state is kept
     /// whole. Unless chosen 1 for states of up to 256 KiB, where what is gone through costs more than what is read, and 4 for longer ones.
     pub chain_factor: Option<u32>,
-    /// Bytes of states that may be in the journal, and in memory, before they move to a pack; default 8 MiB.
+    /// Bytes of states that may be in the journal, and in memory, before they move to a pack; default 8 MiB. Where what is said of all checkpoints takes more than this and 64 KiB it is as many bytes
+    /// as that: it is written anew each time.
     pub journal_bytes_max: u64,
     /// Bytes of the states of heads that are kept in memory; default 64 MiB. The state that was checkpointed last is kept whatever it takes.
     pub cache_bytes_max: u64,
     /// The longest state; default 1 GiB.
     pub state_bytes_max: u64,
     /// How long, in nanoseconds, what nothing refers to any more is kept: packs of pruned checkpoints, moves of heads that can be taken back. Default 30 days. Without a clock it stays until
-    /// [`CheckpointStore::sweep`](crate::CheckpointStore::sweep) is told the time.
+    /// [`CheckpointStore::sweep`](crate::CheckpointStore::sweep) is told the time, and a grace from then on.
     pub grace: i64,
     /// Nanoseconds UTC since 1970: the time of checkpoints that are told none. Without a clock such times are unknown.
     pub clock: Option<Arc<dyn Fn() -> i64 + Send + Sync>>,
-    /// Whether a thread moves states from the journal to packs (default); without it the checkpoint that fills the journal does.
+    /// Whether a thread moves states from the journal to packs, and does what [`retention`](Self::retention) asks for (default); without it the checkpoint that makes it due does.
     pub background: bool,
+    /// What goes by itself; default nothing.
+    pub retention: Option<Retention>,
+    /// How many threads encode exports; default one for each processor, 4 at most. With 1 the thread that exports does it. What is written doesn't depend on it.
+    pub threads: NonZeroUsize,
 }
 
 /// How states that are kept whole are compressed.
@@ -68,8 +75,15 @@ impl Default for StoreOptions {
             grace: 30 * 24 * 3600 * 1_000_000_000,
             clock: None,
             background: true,
+            retention: None,
+            threads: available_threads(),
         }
     }
+}
+
+fn available_threads() -> NonZeroUsize {
+    let most = const { NonZeroUsize::new(4).unwrap() };
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN).min(most)
 }
 
 impl StoreOptions {
@@ -132,6 +146,21 @@ impl StoreOptions {
         self
     }
 
+    /// Lets checkpoints go by themselves, as a policy says, and removes packs that nothing refers to any more once their grace is over.
+    ///
+    /// It is done after a checkpoint was made, by the thread that has [`background`](Self::background) work, and holds up a commit for no longer than a [`prune`](crate::CheckpointStore::apply) does: for as long as it takes to look at what
+    /// is known of all checkpoints. Heads and all that always stays stay. What goes wrong is told by [`last_background_error`](crate::CheckpointStore::last_background_error), and the checkpoint is made all the same.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = Some(retention);
+        self
+    }
+
+    /// Sets how many threads encode exports.
+    pub fn threads(mut self, threads: NonZeroUsize) -> Self {
+        self.threads = threads;
+        self
+    }
+
     /// How long a chain may get under a state of so many bytes.
     pub(crate) fn chain_factor_for(&self, state_len: usize) -> u32 {
         let usual = if state_len <= SHORT_STATE_LEN { 1 } else { 4 };
@@ -156,6 +185,8 @@ impl fmt::Debug for StoreOptions {
             .field("grace", &self.grace)
             .field("clock", &self.clock.is_some())
             .field("background", &self.background)
+            .field("retention", &self.retention)
+            .field("threads", &self.threads)
             .finish()
     }
 }

@@ -8,7 +8,7 @@ use std::{num::NonZeroUsize, ops::Range};
 
 use keepstone_format::{Error as FormatError, Metadata, SectionId, SectionLayout, Writer};
 
-pub(crate) use read::{Wanted, read, read_many};
+pub(crate) use read::{Parts, Wanted, read, read_many};
 
 use crate::{
     Error,

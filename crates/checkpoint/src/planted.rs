@@ -18,6 +18,28 @@ pub enum Plant {
     LatePack,
     /// A sweep takes a pack that is needed.
     SweptLive,
+    /// A repair begins the sequences behind the last checkpoint that survives.
+    SequencesAgain,
+    /// A repair leaves out all that comes behind the first checkpoint that is lost.
+    StopsAtLoss,
+    /// A repair writes the manifest before the packs.
+    RepairedFirst,
+    /// The throttle of automatic checkpoints begins with one that failed.
+    FailureThrottles,
+    /// What was told before an automatic checkpoint failed is forgotten.
+    FailureForgets,
+    /// The interval of automatic checkpoints counts from the opening.
+    IntervalFromOpening,
+    /// Nothing keeps heads, and the newest of each session, from a prune.
+    HeadsGo,
+    /// A sweep takes packs that nobody knows for how long nothing refers to.
+    UntimedGo,
+    /// An event is dropped, and who listens is not told.
+    UntoldDrop,
+    /// A checkpoint that failed is counted as one that was made.
+    CountedFailure,
+    /// An event is told before its commit has survived anything.
+    EarlyEvent,
 }
 
 #[cfg(feature = "planted")]

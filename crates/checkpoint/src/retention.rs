@@ -11,9 +11,11 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod undo;
+mod upkeep;
 
 pub use calendar::Span;
 pub use plan::{Kept, Plan};
 pub use policy::Policy;
 pub use reason::Reason;
 pub use undo::UndoStep;
+pub use upkeep::Retention;

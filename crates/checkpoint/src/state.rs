@@ -6,7 +6,7 @@ use keepstone_format::{
     Codec, Error as FormatError, FileKind, Limits, Metadata, Reader, SectionId, Writer, WriterOptions, tag,
     wire::{Input, put_varint},
 };
-use keepstone_store::{FromPayload, PayloadError, Prepared};
+use keepstone_store::{FromPayload, Payload, PayloadError, Prepared};
 
 use crate::checkpoint::{Facts, StateLayout};
 
@@ -24,6 +24,16 @@ const ENTRY_LEN_MIN: usize = 3;
 impl State {
     pub(crate) fn new(bytes: Arc<Vec<u8>>, layout: StateLayout, facts: Facts) -> Self {
         Self { bytes, layout, facts }
+    }
+
+    /// A state of its bytes: what [`StateData`](crate::StateData) holds.
+    pub fn of(bytes: Vec<u8>, layout: StateLayout, facts: Facts) -> Self {
+        Self::new(Arc::new(bytes), layout, facts)
+    }
+
+    /// Its bytes; copied if somebody else has them too.
+    pub fn into_bytes(self) -> Vec<u8> {
+        Arc::unwrap_or_clone(self.bytes)
     }
 
     /// The bytes that it is kept as: those that the program gave, if it gave bytes.
@@ -94,6 +104,39 @@ impl State {
     }
 }
 
+impl Payload for State {
+    /// As what it was checkpointed from: a checkpoint of it has the same bytes, layout and facts.
+    fn prepare(&self) -> Result<Prepared<'_>, PayloadError> {
+        match self.layout {
+            StateLayout::Bytes => Ok(Prepared::bytes(&self.bytes).head(self.head(Metadata::new()))),
+            StateLayout::Value => Ok(Prepared::value(&self.bytes).head(self.head(Metadata::new()))),
+            StateLayout::Sections => {
+                let Table { sections, head, tail } = Table::decode(&self.bytes)?;
+                let prepared = Prepared::new(self.bytes.len() as u64, move |writer| {
+                    for (section, bytes) in &sections {
+                        writer.coded_from(section.id, section.instance, &[bytes])?;
+                    }
+                    Ok(tail)
+                });
+                Ok(prepared.head(self.head(head)))
+            }
+        }
+    }
+}
+
+impl State {
+    /// A head that says what the facts say.
+    fn head(&self, mut head: Metadata) -> Metadata {
+        if let Some(tick) = self.facts.tick.filter(|tick| head.tick() != Some(*tick)) {
+            head.set_tick(tick);
+        }
+        if let Some(hash) = self.facts.state_hash.filter(|hash| hash_of(&head) != Some(*hash)) {
+            head.set(tag::STATE_HASH, &hash.to_le_bytes());
+        }
+        head
+    }
+}
+
 /// A payload about to be checkpointed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Captured {
@@ -153,20 +196,20 @@ fn sections_of(reader: &Reader<&[u8]>, head: &Metadata, out: &mut Vec<u8>) -> Re
 }
 
 /// Which section.
-struct Entry {
-    id: SectionId,
-    instance: u32,
+pub(crate) struct Entry {
+    pub(crate) id: SectionId,
+    pub(crate) instance: u32,
 }
 
 /// The sections of a state.
-struct Table<'b> {
-    sections: Vec<(Entry, &'b [u8])>,
-    head: Metadata,
-    tail: Metadata,
+pub(crate) struct Table<'b> {
+    pub(crate) sections: Vec<(Entry, &'b [u8])>,
+    pub(crate) head: Metadata,
+    pub(crate) tail: Metadata,
 }
 
 impl<'b> Table<'b> {
-    fn decode(bytes: &'b [u8]) -> Result<Self, FormatError> {
+    pub(crate) fn decode(bytes: &'b [u8]) -> Result<Self, FormatError> {
         let mut input = Input::new("the sections of a state", bytes);
         let count = input.count(ENTRY_LEN_MIN)?;
         let mut entries = Vec::with_capacity(count);

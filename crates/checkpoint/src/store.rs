@@ -1,3 +1,4 @@
+mod automatic;
 mod batch;
 mod chain;
 mod commit;
@@ -9,18 +10,23 @@ mod open;
 mod prune;
 mod query;
 mod reader;
+mod repair;
 mod restore;
 mod rewrite;
+mod salvage;
 mod seal;
 mod session;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod upkeep;
+mod validate;
+mod walk;
 
 use std::{
     path::Path,
     ptr::addr_eq,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, atomic::AtomicU64},
 };
 
 pub use batch::BatchItem;
@@ -28,14 +34,25 @@ pub use commit::{Committed, Draft};
 pub use prune::{Progress, Pruned, Stage};
 pub use query::Query;
 pub use reader::CheckpointReader;
+pub use repair::{MovedHead, Recovered, Repaired};
+pub use salvage::{LostCommits, ObjectFault};
 pub use seal::Stats;
 pub(crate) use session::MAIN;
 pub use session::{Session, SessionInfo};
 pub use sweep::Swept;
+pub use upkeep::{BackgroundError, Chore};
+pub use validate::{Finding, Validate, Validated, Validation};
 
 use keepstone_storage::Durability;
 
-use crate::{Error, backend::Backend, journal::Journal, options::StoreOptions};
+use crate::{
+    Error,
+    backend::Backend,
+    events::{Events, Feed, Health, Hold},
+    journal::Journal,
+    options::StoreOptions,
+    planted::{self, Plant},
+};
 use live::Live;
 use open::Ground;
 
@@ -59,8 +76,19 @@ pub(crate) struct Shared {
     live: Mutex<Live>,
     /// Held by who moves states to packs, prunes or sweeps.
     moving: Mutex<()>,
+    /// How many exports go by what the store was. Counted up while `live` is held.
+    exports: AtomicU64,
     buffers: heads::Buffers,
     shapes: keepstone_store::Shapes,
+    upkeep: upkeep::Upkeep,
+    pub(crate) feed: Arc<Feed>,
+}
+
+/// Nobody else moves states to packs, prunes or sweeps.
+struct Moving<'s> {
+    _moving: MutexGuard<'s, ()>,
+    /// Ends last.
+    _hold: Hold,
 }
 
 impl CheckpointStore {
@@ -107,13 +135,18 @@ impl CheckpointStore {
     }
 
     fn new(options: StoreOptions, ground: Ground, live: Live) -> Self {
+        let feed = Arc::clone(&live.feed);
+        feed.pulse.next_is(live.catalog.next_sequence());
         let shared = Shared {
             options,
             ground,
             live: Mutex::new(live),
             moving: Mutex::default(),
+            exports: AtomicU64::new(0),
             buffers: heads::Buffers::default(),
             shapes: keepstone_store::Shapes::default(),
+            upkeep: upkeep::Upkeep::default(),
+            feed,
         };
         Self { shared: Arc::new(shared), keeper: Arc::default() }
     }
@@ -121,6 +154,17 @@ impl CheckpointStore {
     /// How it was opened.
     pub fn options(&self) -> &StoreOptions {
         &self.shared.options
+    }
+
+    /// Listens to what happens to the store from now on, whoever does it. At most so many events wait to be taken, at least 1; of more, the oldest are dropped, and
+    /// [`Event::Missed`](crate::Event::Missed) says how many. Nobody waits for a listener.
+    pub fn subscribe(&self, capacity: usize) -> Events {
+        self.shared.feed.subscribe(capacity)
+    }
+
+    /// How the store is. It takes no lock, and answers at once whatever the disk does.
+    pub fn health(&self) -> Health {
+        self.shared.feed.pulse.health()
     }
 
     /// Makes everything durable that was committed so far.
@@ -138,22 +182,24 @@ impl CheckpointStore {
         }
     }
 
-    /// Ends the store in order: everything is durable, the journal is moved to packs, and the next opening has nothing to read but a manifest.
+    /// Ends the store in order: everything is durable, the journal is moved to packs, and the next opening has nothing to read but a manifest. Retention that runs is stopped, and has then done nothing.
     ///
     /// Other clones of the handle stay usable, and each [`Session`] holds one: another opening has to wait until all are dropped.
     ///
     /// # Errors
-    /// As a commit; what was durable is.
+    /// As a commit; what was durable is. [`Error::Unfinished`] if all that was done, but retention or a sweep failed the last time that the store did it by itself.
     pub fn close(self) -> Result<(), Error> {
         self.flush()?;
         self.keeper.finish();
-        if !self.shared.ground.is_durable() {
-            return Ok(());
+        if self.shared.ground.is_durable() {
+            self.seal()?;
+            let live = self.shared.live()?;
+            // Unless another clone has gone on meanwhile.
+            if live.unsealed == 0 {
+                live.journal.shrink()?;
+            }
         }
-        self.seal()?;
-        let live = self.shared.live()?;
-        // Unless another clone has gone on meanwhile.
-        if live.unsealed == 0 { live.journal.shrink() } else { Ok(()) }
+        self.shared.upkeep.finish()
     }
 }
 
@@ -163,11 +209,32 @@ impl Shared {
     /// # Errors
     /// Why it can't be read again.
     fn live(&self) -> Result<MutexGuard<'_, Live>, Error> {
-        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        if live.failed.is_some() {
+        let mut live = self.known();
+        while live.failed.is_some() {
             self.ground.reload(&mut live)?;
+            self.feed.settle(&live.catalog, &*live.journal, self.ground.is_locked());
+            drop(live);
+            self.feed.tell();
+            live = self.known();
         }
         Ok(live)
+    }
+
+    /// Waits until nobody else moves states to packs, prunes or sweeps.
+    fn moving(&self) -> Moving<'_> {
+        let hold = Hold::begin();
+        Moving { _moving: self.moving.lock().unwrap_or_else(PoisonError::into_inner), _hold: hold }
+    }
+
+    /// The same at once; none if somebody does.
+    fn try_moving(&self) -> Option<Moving<'_>> {
+        let hold = Hold::begin();
+        let moving = match self.moving.try_lock() {
+            Ok(moving) => moving,
+            Err(TryLockError::Poisoned(moving)) => moving.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(Moving { _moving: moving, _hold: hold })
     }
 
     /// What is known, as it is.
@@ -182,19 +249,30 @@ impl Shared {
         number: u64,
         durability: Durability,
     ) -> Result<(), Error> {
-        journal.wait(number, durability).inspect_err(|err| {
-            let mut live = self.known();
-            // Of a journal that was left behind nobody needs to know: the store has been read again since.
-            if addr_eq(Arc::as_ptr(&live.journal), Arc::as_ptr(journal)) {
-                live.failed = Some(err.to_string());
+        if planted::is(Plant::EarlyEvent) {
+            self.feed.arrived(journal, number, Durability::Durable);
+        }
+        let waited = journal.wait(number, durability);
+        match &waited {
+            Ok(()) => self.feed.arrived(journal, number, durability),
+            Err(err) => {
+                let mut live = self.known();
+                // Of a journal that was left behind nobody needs to know: the store has been read again since.
+                if addr_eq(Arc::as_ptr(&live.journal), Arc::as_ptr(journal)) {
+                    live.fail(err);
+                }
+                drop(live);
+                self.feed.tell();
             }
-        })
+        }
+        waited
     }
 
     /// Takes note of what failed after it may have happened.
     pub(crate) fn noted<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
         if let Err(err) = &done {
-            self.known().failed = Some(err.to_string());
+            self.known().fail(err);
+            self.feed.tell();
         }
         done
     }

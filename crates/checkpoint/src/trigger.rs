@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 /// Why a checkpoint was made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Trigger {
     /// Somebody asked for it.
     #[default]

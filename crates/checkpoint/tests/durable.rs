@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keepstone_checkpoint::{
-    Bytes, CheckpointId, CheckpointReader, CheckpointStore, Durability, Error, Fields, Files, Kind,
+    Bytes, Cause, CheckpointId, CheckpointReader, CheckpointStore, Durability, Error, Fields, Files, Kind,
     MemBackend, MemFiles, Query, StoreOptions,
 };
 use keepstone_testkit::Random;
@@ -136,6 +136,33 @@ fn of_two_writers_on_a_backend_the_one_that_comes_too_late_is_told() {
 }
 
 #[test]
+fn a_reader_sees_how_the_heads_of_a_session_moved() {
+    let backend = Arc::new(MemBackend::default());
+    let options = || StoreOptions::new().background(false);
+    let store = CheckpointStore::on(backend.clone(), options()).unwrap();
+    let session = store.session("main").unwrap();
+    let first = session.checkpoint(&bytes("1")).commit().unwrap();
+    session.checkpoint(&bytes("2")).commit().unwrap();
+    session.reset(first.id()).unwrap();
+    session.fork("what if", first.id()).unwrap();
+    store.session("other").unwrap().checkpoint(&bytes("3")).commit().unwrap();
+    session.end_branch("what if").unwrap();
+    let reader = CheckpointReader::on(backend, options()).unwrap();
+    let moves = reader.moves("main").unwrap();
+    let seen: Vec<_> =
+        moves.iter().map(|(branch, found)| (&**branch, found.cause, found.to.unwrap().0)).collect();
+    let expected = [
+        ("main", Cause::Checkpoint, 1),
+        ("main", Cause::Checkpoint, 2),
+        ("main", Cause::Restore, 1),
+        ("what if", Cause::Fork, 1),
+    ];
+    assert_eq!(seen, expected);
+    let none = reader.moves("gone").unwrap_err();
+    assert!(matches!(&none, Error::NoSession { name } if name == "gone"), "{none}");
+}
+
+#[test]
 fn one_process_writes_and_any_number_read() {
     let files: Arc<dyn Files> = Arc::new(MemFiles::default());
     assert!(matches!(CheckpointReader::open_with(ROOT, quiet(&files)), Err(Error::NoStore { .. })));
@@ -223,4 +250,35 @@ fn the_journal_moves_to_packs_by_itself_as_it_grows() {
     assert!(stats.packs > 1 && stats.manifest > 1 && stats.journal_bytes <= 12_000, "{stats:?}");
     store.seal().unwrap();
     assert_eq!(store.stats().unwrap().journal_bytes, 0);
+}
+
+#[test]
+fn a_long_manifest_is_written_anew_once_the_journal_is_as_long() {
+    // It was written for each 8 MiB of states, however long it was.
+    let files: Arc<dyn Files> = Arc::new(MemFiles::new());
+    let open = |bytes| {
+        let options = StoreOptions::new().files(Arc::clone(&files)).background(false);
+        CheckpointStore::open_with(ROOT, options.journal_bytes_max(bytes)).unwrap()
+    };
+    let store = open(u64::MAX);
+    let session = store.session("main").unwrap();
+    for _ in 0..100 {
+        session.checkpoint(&bytes("state")).message("m".repeat(1000)).commit().unwrap();
+    }
+    drop(session);
+    store.close().unwrap();
+
+    let store = open(1);
+    let session = store.session("main").unwrap();
+    let before = store.stats().unwrap().manifest;
+    let mut random = Random::new(1);
+    let mut written = |count| {
+        for _ in 0..count {
+            let state: Bytes<'_> = random.bytes(1000).into();
+            session.checkpoint(&state).commit().unwrap();
+        }
+        store.stats().unwrap().manifest - before
+    };
+    assert_eq!(written(90), 0);
+    assert_eq!(written(30), 1);
 }

@@ -6,3 +6,4 @@ mod graph;
 mod hostile;
 mod json;
 mod keep;
+mod meanwhile;

@@ -1,8 +1,13 @@
 //! The sweep can fail: stores that are wrong in a known way are caught.
 
+use std::panic;
+
 use keepstone_checkpoint::planted::{self, Plant};
 
-use crate::crash::{Act, begin, sweep};
+use crate::{
+    automatic,
+    crash::{Act, begin, sweep},
+};
 
 fn history() -> Vec<Act> {
     let one = Act::Commit("one");
@@ -44,4 +49,37 @@ fn a_sweep_that_takes_what_is_needed_is_caught() {
     let history = [Act::Commit("one"), Act::Seal, Act::Commit("two"), Act::Seal];
     let caught = planted::with(Plant::SweptLive, || sweep(begin(12), &history));
     assert!(caught.is_err());
+}
+
+/// Lets random schedules run with a fault, which they have to find.
+fn is_caught_by_the_rules(plant: Plant) {
+    let run = || planted::with(plant, || automatic::histories(60));
+    assert!(panic::catch_unwind(run).is_err(), "{plant:?}");
+}
+
+#[test]
+fn a_throttle_that_begins_with_a_failure_is_caught() {
+    is_caught_by_the_rules(Plant::FailureThrottles);
+}
+
+#[test]
+fn what_a_failure_forgets_is_caught() {
+    is_caught_by_the_rules(Plant::FailureForgets);
+}
+
+#[test]
+fn an_interval_that_counts_from_the_opening_is_caught() {
+    is_caught_by_the_rules(Plant::IntervalFromOpening);
+}
+
+#[test]
+fn retention_that_takes_heads_is_caught() {
+    let run = || planted::with(Plant::HeadsGo, automatic::sweep);
+    assert!(panic::catch_unwind(run).is_err());
+}
+
+#[test]
+fn a_sweep_that_takes_packs_of_which_nobody_knows_since_when_they_are_not_needed_is_caught() {
+    let run = || planted::with(Plant::UntimedGo, automatic::undated);
+    assert!(panic::catch_unwind(run).is_err());
 }

@@ -41,6 +41,24 @@ fn a_restore_gives_the_state_back_and_loses_nothing_that_came_later() {
 }
 
 #[test]
+fn a_state_is_restored_as_bytes_whatever_the_payload_is() {
+    let store = CheckpointStore::in_memory();
+    let session = store.session("agent").unwrap();
+    let first = session.checkpoint(&agent(1)).commit().unwrap();
+    let second = session.checkpoint(&agent(2)).commit().unwrap();
+    let state = session.restore_state(&first).unwrap();
+    assert_eq!(state.bytes(), store.state(&first).unwrap().bytes());
+    assert_eq!(state.decode::<Agent>().unwrap(), agent(1));
+    assert_eq!(session.head().unwrap().unwrap().id, first.id());
+    session.undo().unwrap();
+    assert_eq!(session.head().unwrap().unwrap().id, second.id());
+    // One of another session is not gone back to.
+    let other = store.session("other").unwrap();
+    assert!(matches!(other.restore_state(&first), Err(Error::NoCheckpoint { .. })));
+    assert!(other.head().unwrap().is_none());
+}
+
+#[test]
 fn an_undo_takes_back_one_move_after_the_other_and_can_be_taken_back_by_a_restore() {
     let store = CheckpointStore::in_memory();
     let session = store.session("main").unwrap();

@@ -1,3 +1,4 @@
+mod opened;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use keepstone_storage::{Durability, Error as StorageError, Files, Lock, atomic, 
 
 use super::{Backend, BackendError, Object, Refused, check_name, is_part};
 use crate::Error;
+use opened::{OpenFile, Opened};
 
 /// Names in the directory that are no objects, however a file system writes them: the lock, and the log of commits.
 const OWN: [&str; 2] = ["lock", "log"];
@@ -38,6 +40,7 @@ struct Writer {
     putting: Mutex<()>,
     /// Directories in which a name is seen that a power cut may take, since a sync failed.
     unsynced: Mutex<BTreeSet<PathBuf>>,
+    opened: Opened,
     _lock: Lock,
 }
 
@@ -58,7 +61,8 @@ impl DirBackend {
             // What stays is in nobody's way: it has no name of an object.
             let _ = atomic::clean(&*files, dir);
         }
-        let writer = Writer { putting: Mutex::default(), unsynced: Mutex::default(), _lock: lock };
+        let (putting, unsynced, opened) = (Mutex::default(), Mutex::default(), Opened::default());
+        let writer = Writer { putting, unsynced, opened, _lock: lock };
         Ok(Self { files, dir, writer: Some(writer) })
     }
 
@@ -149,23 +153,28 @@ impl DirBackend {
         Ok((objects, is_whole))
     }
 
-    fn read_range(&self, path: &Path, range: &Range<u64>) -> Result<Option<Vec<u8>>, StorageError> {
+    /// Opens the file of an object for reading; none if there is none.
+    fn open_file(&self, path: &Path) -> Result<Option<Arc<OpenFile>>, StorageError> {
         let Some(file) = found(self.files.open(path))? else { return Ok(None) };
         let metadata = file.metadata()?;
-        if !metadata.is_file {
-            return Ok(None);
-        }
-        let end = range.end.min(metadata.len);
-        let no_memory =
-            || StorageError::Limit { path: path.to_owned(), needs: end, allowed: usize::MAX as u64 };
-        let len = usize::try_from(end.saturating_sub(range.start)).map_err(|_| no_memory())?;
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(len).map_err(|_| no_memory())?;
-        bytes.resize(len, 0);
-        let count = file.read_full_at(&mut bytes, range.start)?;
-        bytes.truncate(count);
-        Ok(Some(bytes))
+        Ok(metadata.is_file.then(|| Arc::new(OpenFile { file, len: metadata.len })))
     }
+}
+
+/// Reads what there is of a range.
+fn read_range(from: &OpenFile, range: &Range<u64>) -> Result<Vec<u8>, StorageError> {
+    let end = range.end.min(from.len);
+    let no_memory = || {
+        let path = from.file.path().to_owned();
+        StorageError::Limit { path, needs: end, allowed: usize::MAX as u64 }
+    };
+    let len = usize::try_from(end.saturating_sub(range.start)).map_err(|_| no_memory())?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|_| no_memory())?;
+    bytes.resize(len, 0);
+    let count = from.file.read_full_at(&mut bytes, range.start)?;
+    bytes.truncate(count);
+    Ok(bytes)
 }
 
 impl Writer {
@@ -210,9 +219,23 @@ impl Backend for DirBackend {
 
     fn get_range(&self, name: &str, range: Range<u64>) -> Result<Option<Vec<u8>>, BackendError> {
         const WHAT: &str = "get";
-        let path = self.path_of(name, WHAT)?;
         self.settle(name, WHAT)?;
-        self.read_range(&path, &range).map_err(failed(name, WHAT))
+        let opened = self.writer.as_ref().map(|writer| &writer.opened);
+        let (file, ticket) = match opened.map(|opened| opened.find(name)) {
+            Some(Ok(file)) => (file, None),
+            other => {
+                let path = self.path_of(name, WHAT)?;
+                let Some(file) = self.open_file(&path).map_err(failed(name, WHAT))? else { return Ok(None) };
+                (file, other.and_then(Result::err))
+            }
+        };
+        let read = read_range(&file, &range);
+        match (opened, ticket) {
+            (Some(opened), _) if read.is_err() => opened.forget(name),
+            (Some(opened), Some(ticket)) => opened.keep(ticket, name, &file),
+            _ => {}
+        }
+        read.map(Some).map_err(failed(name, WHAT))
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<Object>, BackendError> {
@@ -225,8 +248,12 @@ impl Backend for DirBackend {
     fn delete(&self, name: &str) -> Result<(), BackendError> {
         const WHAT: &str = "delete";
         let path = self.path_of(name, WHAT)?;
-        self.writer(name, WHAT)?;
-        found(self.files.remove(&path)).map(drop).map_err(failed(name, WHAT))
+        // No longer open first: some systems keep the name of an open file until it is closed.
+        self.writer(name, WHAT)?.opened.forget(name);
+        let removed = found(self.files.remove(&path)).map(drop).map_err(failed(name, WHAT));
+        // What was opened meanwhile.
+        self.writer(name, WHAT)?.opened.forget(name);
+        removed
     }
 }
 

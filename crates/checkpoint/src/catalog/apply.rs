@@ -330,9 +330,10 @@ impl Catalog {
 
     /// Sees that no state is a difference to those that go, which are in order, but theirs.
     fn none_stands_on(&self, gone: &[Sequence]) -> Result<(), Broken> {
-        let is_gone = |sequence: Sequence| gone.binary_search(&sequence).is_ok();
+        let mut going = InOrder(gone);
         let needs = |checkpoint: &Arc<Checkpoint>| {
-            checkpoint.base().is_some_and(is_gone) && !is_gone(checkpoint.sequence)
+            !going.has(checkpoint.sequence)
+                && checkpoint.base().is_some_and(|base| gone.binary_search(&base).is_ok())
         };
         if self.all.iter().any(needs) {
             return Err(Broken("a state is gone that another one is a difference to"));
@@ -340,14 +341,34 @@ impl Catalog {
         Ok(())
     }
 
+    /// Takes checkpoints away that are lost, whose sequences are in order: locked ones too, and those that others go on from.
+    pub(crate) fn lose(&mut self, gone: &[Sequence]) {
+        self.remove(gone);
+    }
+
     /// Takes checkpoints away, whose sequences are in order.
     fn remove(&mut self, gone: &[Sequence]) {
-        let is_gone = |sequence: Sequence| gone.binary_search(&sequence).is_ok();
-        self.all.retain(|checkpoint| !is_gone(checkpoint.sequence));
-        self.imported.retain(|_, sequence| !is_gone(*sequence));
+        let mut going = InOrder(gone);
+        self.all.retain(|checkpoint| !going.has(checkpoint.sequence));
+        self.imported.retain(|_, sequence| gone.binary_search(sequence).is_err());
         for session in &mut self.sessions {
-            session.checkpoints.retain(|checkpoint| !is_gone(checkpoint.sequence));
+            let mut going = InOrder(gone);
+            session.checkpoints.retain(|checkpoint| !going.has(checkpoint.sequence));
         }
+    }
+}
+
+/// Sequences in ascending order, which are asked for in ascending order.
+struct InOrder<'g>(&'g [Sequence]);
+
+impl InOrder<'_> {
+    fn has(&mut self, sequence: Sequence) -> bool {
+        while let Some((first, rest)) = self.0.split_first()
+            && *first < sequence
+        {
+            self.0 = rest;
+        }
+        self.0.first() == Some(&sequence)
     }
 }
 

@@ -24,6 +24,12 @@ impl Catalog {
         self.branches.get(usize::try_from(number).ok()?).map(|branch| &branch.name)
     }
 
+    /// The name of a branch if it is one of this session, also of one that has ended.
+    pub(crate) fn branch_name_of(&self, session: u32, number: u32) -> Option<&Arc<str>> {
+        let branch = self.branches.get(usize::try_from(number).ok()?)?;
+        (branch.session == session).then_some(&branch.name)
+    }
+
     /// The number that the next branch gets.
     pub(crate) fn next_branch(&self) -> Option<u32> {
         u32::try_from(self.branches.len()).ok()

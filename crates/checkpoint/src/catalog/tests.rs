@@ -1,6 +1,7 @@
 mod picture;
 mod random;
 mod refused;
+mod savepoint;
 
 use keepstone_format::Codec;
 

@@ -1,5 +1,7 @@
 //! The steps of a delta, and how they come about.
 
+use std::ops::Range;
+
 use crate::delta::DeltaKind;
 use crate::delta::token::Form;
 
@@ -45,6 +47,25 @@ impl Script {
 
     pub(super) fn kind(&self) -> DeltaKind {
         kind(self.ops.iter().copied())
+    }
+
+    /// What of the source is left out, and what stands for it in the target. Where the source goes back, nothing is left out.
+    pub(super) fn for_each_change(
+        &self,
+        source_len: usize,
+        mut visit: impl FnMut(Range<usize>, Range<usize>),
+    ) {
+        let (mut at, mut made) = (0_usize, 0_usize);
+        for op in &self.ops {
+            let from = at.saturating_add(op.copy);
+            made += op.copy;
+            at = op.end(at).unwrap_or(from);
+            visit(from..from.max(at), made..made + op.insert);
+            made += op.insert;
+        }
+        // Behind the last step the source goes on to the end of the target.
+        at = at.saturating_add(self.target_len.saturating_sub(made));
+        visit(at..at.max(source_len), self.target_len..self.target_len);
     }
 
     pub(super) fn view(&self) -> View<'_, impl Iterator<Item = Op>> {

@@ -133,6 +133,11 @@ impl<'a> Cursor<'a> {
         Input::at("delta", self.rest, self.end - self.rest.len() as u64)
     }
 
+    /// The bytes that are left, as such.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Takes a step.
     #[inline]
     pub(super) fn take(&mut self, run_len: usize) -> Result<Op, keepstone_format::Error> {

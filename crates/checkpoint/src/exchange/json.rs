@@ -1,6 +1,7 @@
 //! Exports as JSON, FORMAT.md section 14.8.
 
 pub(crate) mod base64;
+mod document;
 mod number;
 mod state;
 mod text;
@@ -11,6 +12,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+pub(crate) use document::{Document, each_checkpoint};
 pub(crate) use state::{StateIn, StateOut};
 
 use super::ImportedCheckpoint;
@@ -22,6 +24,8 @@ use crate::{
     trigger::Trigger,
 };
 
+/// What errors call one.
+const EXPORT: &str = "a JSON export";
 /// What the member `format` says.
 const FORMAT: &str = "keepstone checkpoints";
 /// What the member `version` says.
@@ -32,17 +36,6 @@ const VERSION: u32 = 1;
 pub(crate) struct Head {
     format: &'static str,
     version: u32,
-}
-
-/// A document that is read.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Document<'d> {
-    format: Cow<'d, str>,
-    version: u32,
-    pub(crate) sessions: Vec<Session>,
-    #[serde(borrow)]
-    pub(crate) checkpoints: Vec<&'d RawValue>,
 }
 
 /// A session.
@@ -136,34 +129,18 @@ impl Head {
     }
 }
 
-impl<'d> Document<'d> {
-    /// Takes a document apart, but for its checkpoints.
-    pub(crate) fn read(bytes: &'d [u8]) -> Result<Self, Error> {
-        let document: Self = serde_json::from_slice(bytes).map_err(|source| failed(&source))?;
-        if document.format != FORMAT {
-            return Err(Error::damaged("a JSON export", "its format is not \"keepstone checkpoints\""));
-        }
-        if document.version != VERSION {
-            let (found, oldest, newest) = (document.version, VERSION, VERSION);
-            return Err(Error::format(
-                "a JSON export",
-                keepstone_format::Error::Version { what: "JSON export", found, oldest, newest },
-            ));
-        }
-        Ok(document)
-    }
+/// What a checkpoint goes on from.
+pub(crate) fn link(raw: &RawValue) -> Result<Link, Error> {
+    serde_json::from_str(raw.get()).map_err(failed)
+}
 
-    /// What the checkpoint in a place goes on from.
-    pub(crate) fn link(raw: &RawValue) -> Result<Link, Error> {
-        serde_json::from_str(raw.get()).map_err(|source| failed(&source))
-    }
-
-    /// A checkpoint.
-    pub(crate) fn checkpoint(raw: &RawValue) -> Result<ImportedCheckpoint, Error> {
-        let read: CheckpointIn<'_> = serde_json::from_str(raw.get()).map_err(|source| failed(&source))?;
+impl ImportedCheckpoint {
+    /// Reads a checkpoint of a document.
+    pub(crate) fn of_json(raw: &RawValue) -> Result<Self, Error> {
+        let read: CheckpointIn<'_> = serde_json::from_str(raw.get()).map_err(failed)?;
         let id = read.id.0;
         let (layout, state) = read.state.into_bytes().map_err(|what| Error::state(id, what))?;
-        let mut imported = ImportedCheckpoint::new(id, read.session, state);
+        let mut imported = Self::new(id, read.session, state);
         imported.branch = read.branch.into();
         imported.parent = read.parent.map(|parent| parent.0);
         imported.time = read.time;
@@ -221,6 +198,11 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
-fn failed(source: &serde_json::Error) -> Error {
-    Error::damaged("a JSON export", source.to_string())
+/// Why text is no export, or can't be read.
+fn failed(source: serde_json::Error) -> Error {
+    if source.is_io() {
+        let source = keepstone_format::Error::Io { op: "read", source: source.into() };
+        return Error::format(EXPORT, source);
+    }
+    Error::damaged(EXPORT, source.to_string())
 }

@@ -13,7 +13,7 @@ use keepstone_storage::{Durability, random_id};
 use super::{Journal, Replay, Stats, gap};
 use crate::{Error, backend::Backend, object::Folder};
 
-pub(super) use group::Group;
+pub(crate) use group::Group;
 
 /// Commits as objects of a backend, FORMAT.md section 14.5.
 ///

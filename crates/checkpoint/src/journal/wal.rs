@@ -32,7 +32,7 @@ pub(crate) fn options(files: Arc<dyn Files>) -> WalOptions {
 }
 
 /// The directory of the log in that of a store.
-fn dir_of(store: &Path) -> PathBuf {
+pub(crate) fn dir_of(store: &Path) -> PathBuf {
     store.join("log")
 }
 

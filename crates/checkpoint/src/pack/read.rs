@@ -34,39 +34,57 @@ pub(crate) fn read(
 ) -> Result<Vec<u8>, Error> {
     let wanted = Wanted { id, sequence, place: *place };
     let range = wanted.range()?;
-    let bytes = backend.get_range(&wanted.object(), range)?;
-    wanted.check(bytes.ok_or_else(|| wanted.missing())?)
+    let bytes = backend.get_range(&wanted.object(), range)?.ok_or_else(|| wanted.missing())?;
+    wanted.check(&bytes)?;
+    Ok(bytes)
 }
 
-/// Reads the bytes of several checkpoints, in the order of `wanted`: what is close together in a pack with one request.
+/// The bytes of several checkpoints, in the memory that they were read into: what is close together in a pack is one piece.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pieces: Vec<Vec<u8>>,
+    /// For each checkpoint the piece that has its bytes, and where in it they are.
+    places: Vec<(usize, Range<usize>)>,
+}
+
+impl Parts {
+    /// The bytes of each, in the order in which they were asked for.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let part = |(piece, place): &(usize, Range<usize>)| self.pieces.get(*piece)?.get(place.clone());
+        self.places.iter().map(move |place| part(place).unwrap_or_default())
+    }
+}
+
+/// Reads the bytes of several checkpoints: what is close together in a pack with one request.
 ///
 /// # Errors
 /// As [`read`], for the first that is not as it was written.
-pub(crate) fn read_many(backend: &dyn Backend, wanted: &[Wanted]) -> Result<Vec<Vec<u8>>, Error> {
-    let mut order = (0..).zip(wanted).map(|(at, wanted)| Ok((at, wanted, wanted.range()?)));
-    let mut order = order.by_ref().collect::<Result<Vec<(usize, _, _)>, Error>>()?;
+pub(crate) fn read_many(backend: &dyn Backend, wanted: &[Wanted]) -> Result<Parts, Error> {
+    let mut order = Vec::with_capacity(wanted.len());
+    for (at, wanted) in wanted.iter().enumerate() {
+        order.push((at, wanted, wanted.range()?));
+    }
     order.sort_unstable_by_key(|(_, wanted, range)| (wanted.place.pack, range.start, range.end));
 
-    let mut found: Vec<(usize, Vec<u8>)> = Vec::with_capacity(wanted.len());
+    let mut parts = Parts { pieces: Vec::new(), places: vec![(0, 0..0); wanted.len()] };
     let mut rest = order.as_slice();
     while let Some((_, first, _)) = rest.first() {
         let (count, run) = run_of(rest);
         let (group, behind) = rest.split_at_checked(count).unwrap_or((rest, &[]));
         rest = behind;
         let bytes = backend.get_range(&first.object(), run.clone())?.ok_or_else(|| first.missing())?;
-        if let [(at, wanted, _)] = group {
-            found.push((*at, wanted.check(bytes)?));
-            continue;
-        }
         for (at, wanted, range) in group {
             let place =
                 |offset: u64| usize::try_from(offset - run.start).unwrap_or(usize::MAX).min(bytes.len());
-            let part = bytes.get(place(range.start)..place(range.end)).unwrap_or_default();
-            found.push((*at, wanted.check(part.to_vec())?));
+            let within = place(range.start)..place(range.end);
+            wanted.check(bytes.get(within.clone()).unwrap_or_default())?;
+            if let Some(known) = parts.places.get_mut(*at) {
+                *known = (parts.pieces.len(), within);
+            }
         }
+        parts.pieces.push(bytes);
     }
-    found.sort_unstable_by_key(|(at, _)| *at);
-    Ok(found.into_iter().map(|(_, bytes)| bytes).collect())
+    Ok(parts)
 }
 
 /// How many of the first places are read at once, and what range that is.
@@ -102,8 +120,8 @@ impl Wanted {
         }
     }
 
-    /// The bytes, if they are those that were written.
-    fn check(&self, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
+    /// Sees that the bytes are those that were written.
+    fn check(&self, bytes: &[u8]) -> Result<(), Error> {
         let PackPlace { offset, len, crc, .. } = self.place;
         if bytes.len() as u64 != len {
             return Err(self.broken(&format!(
@@ -111,13 +129,13 @@ impl Wanted {
                 bytes.len()
             )));
         }
-        let found = crc_of(self.sequence, &bytes);
+        let found = crc_of(self.sequence, bytes);
         if found != crc {
             return Err(self.broken(&format!(
                 "checksum of {len} bytes at byte {offset} is {found:08x}, expected {crc:08x}"
             )));
         }
-        Ok(bytes)
+        Ok(())
     }
 
     fn missing(&self) -> Error {

@@ -1,7 +1,12 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{Reason, choose::Reasons};
-use crate::{catalog::Catalog, checkpoint::Checkpoint, op::Cause};
+use crate::{
+    catalog::Catalog,
+    checkpoint::Checkpoint,
+    op::Cause,
+    planted::{self, Plant},
+};
 
 /// The time, and for how long undo is kept open.
 #[derive(Debug, Clone, Copy)]
@@ -12,12 +17,12 @@ pub(super) struct Grace {
 
 /// Finds what stays whatever a policy says.
 pub(super) fn keep(catalog: &Catalog, grace: Option<Grace>, reasons: &mut Reasons<'_>) {
-    for (_, branch) in catalog.branches() {
+    for (_, branch) in catalog.branches().filter(|_| !planted::is(Plant::HeadsGo)) {
         if let Some(head) = branch.head {
             reasons.add_at(head, Reason::Head { branch: Arc::clone(&branch.name) });
         }
     }
-    for (_, session) in catalog.sessions() {
+    for (_, session) in catalog.sessions().filter(|_| !planted::is(Plant::HeadsGo)) {
         if let Some(newest) = session.checkpoints.last() {
             reasons.add_at(newest.sequence, Reason::Newest);
         }

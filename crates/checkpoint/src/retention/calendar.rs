@@ -6,6 +6,7 @@ const DAY: i64 = 24 * HOUR;
 
 /// A span of the calendar, in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Span {
     /// From minute 0 to the next.

@@ -13,8 +13,10 @@ struct Node {
     /// Bytes of the state at the end of its chain.
     whole: u64,
     base: Option<usize>,
-    /// What stands on it; or stood, and is gone.
-    on_it: Vec<usize>,
+    /// The first of those that stand on it; or stood, and are gone.
+    on_it: Option<usize>,
+    /// The next one that stands on the same.
+    next: Option<usize>,
     counts: bool,
     is_gone: bool,
     is_rebased: bool,
@@ -28,9 +30,9 @@ impl Estimate {
             let base = checkpoint.base();
             let base = base.and_then(|base| all.binary_search_by_key(&base, |found| found.sequence).ok());
             let (bytes, counts) = (checkpoint.stored_bytes(), counts(checkpoint));
-            let mut whole = bytes;
+            let (mut whole, mut next) = (bytes, None);
             if let Some(base) = base.and_then(|base| sum.nodes.get_mut(base)) {
-                base.on_it.push(index);
+                next = base.on_it.replace(index);
                 whole = base.whole;
             }
             if counts {
@@ -40,7 +42,8 @@ impl Estimate {
                 bytes,
                 whole,
                 base,
-                on_it: Vec::new(),
+                on_it: None,
+                next,
                 counts,
                 is_gone: false,
                 is_rebased: false,
@@ -63,23 +66,32 @@ impl Estimate {
     pub(super) fn take(&mut self, index: usize) {
         let Some(node) = self.nodes.get_mut(index).filter(|node| !node.is_gone) else { return };
         node.is_gone = true;
-        let (bytes, base, on_it) = (node.bytes, node.base, std::mem::take(&mut node.on_it));
+        let (bytes, base, mut on_it) = (node.bytes, node.base, node.on_it.take());
         if node.counts {
             self.total = self.total.saturating_sub(bytes);
         }
-        let mut moved = Vec::with_capacity(on_it.len());
-        for index in on_it {
-            let Some(node) = self.nodes.get_mut(index).filter(|node| !node.is_gone) else { continue };
+        while let Some(index) = on_it
+            && let Some(node) = self.nodes.get_mut(index)
+        {
+            on_it = node.next.take();
+            if node.is_gone {
+                continue;
+            }
             let before = node.bytes;
             (node.base, node.is_rebased) = (base, true);
             node.bytes = if base.is_some() { before.saturating_add(bytes) } else { node.whole };
             if node.counts {
                 self.total = self.total.saturating_sub(before).saturating_add(node.bytes);
             }
-            moved.push(index);
+            self.stand_on(base, index);
         }
-        if let Some(base) = base.and_then(|base| self.nodes.get_mut(base)) {
-            base.on_it.append(&mut moved);
+    }
+
+    fn stand_on(&mut self, base: Option<usize>, index: usize) {
+        let Some(base) = base.and_then(|base| self.nodes.get_mut(base)) else { return };
+        let next = base.on_it.replace(index);
+        if let Some(node) = self.nodes.get_mut(index) {
+            node.next = next;
         }
     }
 }

@@ -37,7 +37,8 @@ impl Plan {
         let all = catalog.all();
         let reasons = Reasons::of(catalog, policy, now, grace);
         let is_for = |checkpoint: &Checkpoint| policy.parts.iter().any(|part| part.is_for(checkpoint));
-        let mut bounded = Estimate::new(all, is_for);
+        // Only a bound needs to know what counts towards it.
+        let mut bounded = Estimate::new(if policy.bytes_max.is_some() { all } else { &[] }, is_for);
         let mut estimate = Estimate::new(all, |_| true);
         let bytes_before = estimate.total();
         let mut goes = Vec::with_capacity(all.len());

@@ -28,7 +28,8 @@ use crate::id::CheckpointId;
 /// assert_eq!(store.len()?, 4);
 /// # Ok::<(), keepstone_checkpoint::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[doc(alias = "RetentionPolicy")]
 pub struct Policy {
     pub(super) parts: Vec<Part>,
@@ -37,7 +38,8 @@ pub struct Policy {
 }
 
 /// Rules that are for the same sessions.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Part {
     pub(super) rules: Vec<Rule>,
     /// None: all.
@@ -47,7 +49,8 @@ pub(super) struct Part {
 }
 
 /// What keeps a checkpoint.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum Rule {
     Last(usize),
     LastOfAll(usize),

@@ -1,7 +1,4 @@
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, MutexGuard},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use keepstone_storage::Durability;
 use keepstone_store::Payload;
@@ -9,7 +6,7 @@ use keepstone_store::Payload;
 use super::{
     CheckpointStore, Session, Shared, chain,
     commit::{Committed, Note, Ready, capture_into},
-    heads::{Chain, Head, Turn},
+    heads::{Chain, Head, HeadState, LockedHead, Turn},
 };
 use crate::{
     Error,
@@ -81,6 +78,13 @@ impl CheckpointStore {
         items: Vec<BatchItem<'_>>,
         durability: Durability,
     ) -> Result<Vec<Committed>, Error> {
+        let count = items.len() as u64;
+        let done = self.make_batch(items, durability);
+        self.shared.feed.counted(done.as_deref(), count);
+        done
+    }
+
+    fn make_batch(&self, items: Vec<BatchItem<'_>>, durability: Durability) -> Result<Vec<Committed>, Error> {
         if items.is_empty() {
             return Ok(Vec::new());
         }
@@ -116,9 +120,7 @@ impl CheckpointStore {
             }
         };
         shared.waited(&journal, number, durability)?;
-        let last: BTreeMap<u32, u64> =
-            ready.iter().map(|(session, .., state)| (session.branch, state.capacity() as u64)).collect();
-        shared.keep_states(&last.into_iter().collect::<Vec<_>>());
+        shared.keep_last(&ready, &made);
         self.keep_up();
         Ok(made.into_iter().map(|checkpoint| Committed { checkpoint, durability }).collect())
     }
@@ -150,7 +152,7 @@ impl Shared {
         &self,
         branches: &BTreeMap<u32, &Session>,
         turns: &[Turn],
-        heads: &mut [MutexGuard<'_, Head>],
+        heads: &mut [LockedHead<'_>],
     ) -> Result<Option<Standing>, Error> {
         let mut standing = Standing::new();
         for ((turn, head), session) in turns.iter().zip(heads).zip(branches.values()) {
@@ -169,12 +171,26 @@ impl Shared {
         Ok(Some(standing))
     }
 
+    /// Keeps the states that branches have gone on to, once nobody has their heads locked: some may have to go.
+    fn keep_last(&self, ready: &[Item<'_>], made: &[Arc<Checkpoint>]) {
+        let mut live = self.known();
+        let mut last = BTreeMap::new();
+        for ((session, .., state), checkpoint) in ready.iter().zip(made) {
+            let of = checkpoint.sequence;
+            // The store may have been read again, and the sequence be that of another one.
+            if live.catalog.get(of).is_some_and(|known| known.id == checkpoint.id) {
+                last.insert(session.branch, HeadState { of, bytes: Arc::clone(state) });
+            }
+        }
+        live.heads.keep(last, self.options.cache_bytes_max);
+    }
+
     /// Commits what is encoded; none if the store was read again meanwhile.
     #[expect(clippy::type_complexity, reason = "it is taken apart at once")]
     fn finish(
         &self,
         turns: &[Turn],
-        heads: &mut [MutexGuard<'_, Head>],
+        heads: &mut [LockedHead<'_>],
         mut encoded: Vec<Encoded>,
     ) -> Result<Option<(Vec<Arc<Checkpoint>>, u64, Arc<dyn Journal>)>, Error> {
         let mut live = self.live()?;

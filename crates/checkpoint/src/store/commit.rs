@@ -3,13 +3,13 @@ use std::sync::Arc;
 use keepstone_storage::Durability;
 use keepstone_store::{Payload, Prepared};
 
-use super::{Session, Shared, chain};
+use super::{Session, Shared, chain, heads::HeadState};
 use crate::{
     Error,
     checkpoint::{Checkpoint, Fields},
     form::Body,
     id::{CheckpointId, ContentId},
-    limits::{check_annotation, check_message, check_tag},
+    limits::check_note,
     op::{NewCheckpoint, Op, Parent},
     planted::{self, Plant},
     state::{Captured, capture},
@@ -130,10 +130,17 @@ impl<'s, P: Payload + ?Sized> Draft<'s, P> {
     /// it. A crash half-way leaves all checkpoints before it, or this one as well, whole.
     ///
     /// # Errors
-    /// [`Error::Payload`] if the payload can't be encoded, [`Error::Length`], [`Error::NoBranch`] if the branch has ended; [`Error::Storage`], of the kind `NoSpace` when the disk is full, and
+    /// [`Error::Payload`] if the payload can't be encoded, [`Error::Length`], [`Error::Tags`], [`Error::NoBranch`] if the branch has ended; [`Error::Storage`], of the kind `NoSpace` when the disk is full, and
     /// [`Error::Backend`]. After an error all earlier checkpoints are as they were, and this one is not there, unless a sync failed: then nobody knows before the store is read again, which the next
     /// call does.
     pub fn commit(self) -> Result<Committed, Error> {
+        let feed = &self.session.store.shared.feed;
+        let done = self.make();
+        feed.counted(done.as_ref().map(std::slice::from_ref), 1);
+        done
+    }
+
+    fn make(self) -> Result<Committed, Error> {
         let Self { session, payload, mut note, durability } = self;
         let shared = &*session.store.shared;
         note.check()?;
@@ -154,19 +161,9 @@ impl<'s, P: Payload + ?Sized> Draft<'s, P> {
 impl Note {
     /// Sees that nothing is longer than it may be, and brings tags in order.
     pub(super) fn check(&mut self) -> Result<(), Error> {
-        check_message(&self.message)?;
         self.tags.sort_unstable();
         self.tags.dedup();
-        self.tags.iter().try_for_each(|tag| check_tag(tag))?;
-        if self.tags.len() > crate::limits::TAGS_MAX {
-            let (needs, allowed) = (self.tags.len() as u64, crate::limits::TAGS_MAX as u64);
-            return Err(Error::Length { what: "list of tags", needs, allowed });
-        }
-        self.annotations.iter().try_for_each(|(key, value)| check_annotation(key, value))?;
-        if let Trigger::Automatic(cause) = &self.trigger {
-            check_tag(cause)?;
-        }
-        Ok(())
+        check_note(&self.message, &self.tags, &self.annotations, &self.trigger)
     }
 }
 
@@ -216,10 +213,11 @@ impl Shared {
             let op = Op::Checkpoint(Box::new(note.into_new(session.branch, ready)));
             let number = live.commit(vec![op])?;
             let made = live.catalog.all().last().map(Arc::clone);
-            let journal = Arc::clone(&live.journal);
-            live.heads.keep(&[(session.branch, state.capacity() as u64)], self.options.cache_bytes_max);
-            drop(live);
             let checkpoint = made.ok_or(Error::Misuse { what: "a checkpoint that was made is there" })?;
+            let (journal, state) = (Arc::clone(&live.journal), Arc::new(state));
+            let kept = HeadState { of: checkpoint.sequence, bytes: Arc::clone(&state) };
+            live.heads.keep([(session.branch, kept)], self.options.cache_bytes_max);
+            drop(live);
             self.buffers.give(head.advance(checkpoint.sequence, state, chain));
             return Ok(Made { checkpoint, number, journal });
         }

@@ -15,7 +15,7 @@ impl CheckpointStore {
     /// Puts tags on a checkpoint. It is durable when this returns.
     ///
     /// # Errors
-    /// [`Error::NoCheckpoint`]; [`Error::Length`] for a tag that doesn't have 1 to 255 bytes, or a 65th; else as a commit.
+    /// [`Error::NoCheckpoint`]; [`Error::Length`] for a tag that doesn't have 1 to 255 bytes, [`Error::Tags`] for a 65th; else as a commit.
     pub fn tag(&self, id: impl Into<CheckpointId>, tags: &[&str]) -> Result<(), Error> {
         tags.iter().try_for_each(|tag| check_tag(tag))?;
         let mut add: Vec<Arc<str>> = tags.iter().map(|tag| Arc::from(*tag)).collect();
@@ -26,7 +26,7 @@ impl CheckpointStore {
             let needs = known.len() + add.iter().filter(|tag| !known.contains(tag)).count();
             if needs > TAGS_MAX {
                 let (needs, allowed) = (needs as u64, TAGS_MAX as u64);
-                return Err(Error::Length { what: "list of tags", needs, allowed });
+                return Err(Error::Tags { needs, allowed });
             }
             Ok(Op::Tags { of, add, remove: Vec::new() })
         })
@@ -92,8 +92,10 @@ impl Shared {
             if ops.is_empty() {
                 return Ok(());
             }
-            (live.commit(ops)?, Arc::clone(&live.journal))
+            (live.commit(ops), Arc::clone(&live.journal))
         };
+        // What failed is told once nobody is kept waiting by it.
+        let number = number.inspect_err(|_| self.feed.tell())?;
         self.waited(&journal, number, Durability::Durable)
     }
 }

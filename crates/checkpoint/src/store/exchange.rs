@@ -1,17 +1,15 @@
 mod branches;
 mod importer;
+mod in_order;
 #[cfg(feature = "json")]
 mod json;
 mod keep;
+mod snapshot;
 mod states;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::HashMap,
-    io::Write,
-    sync::{Arc, PoisonError},
-};
+use std::{borrow::Cow, collections::HashMap, io::Write};
 
 use keepstone_format::ReadAt;
 
@@ -22,56 +20,63 @@ use crate::{
     exchange::{
         Exported, Imported, ImportedCheckpoint, Selection,
         container::{self, Export, Payloads},
-        select::Selected,
     },
-    form::Place,
+    form::{Form, Place},
     id::Sequence,
-    pack::{self, Wanted},
 };
 use importer::Importer;
+use in_order::{Next, Window, in_order};
+use snapshot::Snapshot;
 
-/// Bytes of payloads that are read at once.
-const READ_BYTES: u64 = 4 << 20;
-/// Payloads that are read at once.
-const READ_COUNT: usize = 1024;
+/// Bytes of states that are encoded, or wait to be written, at the same time.
+const WINDOW_BYTES: u64 = 8 << 20;
 
 impl CheckpointStore {
     /// Writes checkpoints, with their sessions, branches and all that is said about them, as one `.keep` file: states as they are kept, so that an import has nothing to encode. A state that stands on one that is
     /// not exported is written whole. How heads have moved is not exported.
     ///
-    /// Memory is taken for what is known of the checkpoints, and for a few payloads. Checkpoints can be made meanwhile, and are not exported; prunes wait, and so does moving states from the journal
-    /// to packs.
+    /// Exported is the store as it is when this is called. Whatever happens to it meanwhile, a checkpoint that is made or a prune, waits for nothing and is not seen; but packs are not
+    /// [swept](Self::sweep) before the export is over. States that have to be written whole are encoded by as many threads as the options allow; the bytes don't depend on how many.
+    ///
+    /// Memory is taken for what is known of the checkpoints, for some payloads, and for 8 MiB of states that are encoded, and one more.
     ///
     /// # Errors
     /// [`Error::NoSession`], [`Error::NoBranch`]; [`Error::State`], [`Error::Delta`] and [`Error::MissingBase`] if a state can't be read; [`Error::Format`] if `out` can't be written: then what it
     /// holds is no export.
     pub fn export(&self, selection: &Selection, out: impl Write) -> Result<Exported, Error> {
-        let shared = &*self.shared;
-        // Until it is over payloads stay where they are.
-        let _moving = shared.moving.lock().unwrap_or_else(PoisonError::into_inner);
-        let selected = Selected::of(&shared.live()?.catalog, selection)?;
-        let mut exported = Exported {
-            checkpoints: selected.checkpoints.len() as u64,
-            sessions: selected.session_count(),
-            branches: selected.live_branch_count(),
-            ..Exported::default()
-        };
+        let snapshot = Snapshot::of(&self.shared, selection)?;
+        let (selected, options) = (&snapshot.selected, &self.shared.options);
+        let mut exported = snapshot.exported();
         let mut writer = container::begin(out)?;
         let mut payloads = Payloads::begin(&mut writer)?;
-        shared.each_payload(&selected.checkpoints, &mut |checkpoint, bytes| {
-            if checkpoint.base().is_none_or(|base| selected.get(base).is_some()) {
-                return payloads.add(checkpoint.sequence, checkpoint.body.form, bytes);
-            }
-            let (state, _) = shared.state_and_chain(checkpoint.sequence, Some(checkpoint.id))?;
-            let (body, _) = chain::whole(&state, &shared.options)?;
-            exported.rebased += 1;
-            match &body.place {
-                Place::Journal(bytes) => payloads.add(checkpoint.sequence, body.form, bytes),
-                Place::Pack(_) => Err(Error::Misuse { what: "a state that was just encoded is in memory" }),
-            }
-        })?;
+        let (mut stored, mut rebased) = (snapshot.payloads(), 0);
+        in_order(
+            self.shared.window(),
+            || {
+                let Some((checkpoint, bytes)) = stored.next()? else { return Ok(None) };
+                if checkpoint.base().is_none_or(|base| selected.get(base).is_some()) {
+                    let cost = bytes.len() as u64;
+                    return Ok(Some((cost, Next::Done((checkpoint.sequence, checkpoint.body.form, bytes)))));
+                }
+                rebased += 1;
+                Ok(Some((checkpoint.len, Next::Work(checkpoint.sequence))))
+            },
+            |sequence| {
+                let (state, _) = snapshot.state(sequence)?;
+                let (body, _) = chain::whole(&state, options)?;
+                let bytes = match &body.place {
+                    Place::Journal(bytes) => Cow::Owned(bytes.to_vec()),
+                    Place::Pack(_) => {
+                        return Err(Error::Misuse { what: "a state that was just encoded is in memory" });
+                    }
+                };
+                Ok((sequence, body.form, bytes))
+            },
+            |(sequence, form, bytes): (Sequence, Form, Cow<'_, [u8]>)| payloads.add(sequence, form, &bytes),
+        )?;
+        exported.rebased = rebased;
         let bodies = payloads.finish()?;
-        exported.bytes = container::finish(writer, &selected, &bodies)?;
+        exported.bytes = container::finish(writer, selected, &bodies)?;
         Ok(exported)
     }
 
@@ -118,36 +123,9 @@ impl CheckpointStore {
     }
 }
 
-/// Takes a checkpoint and its bytes as they are kept.
-type EachPayload<'e> = dyn FnMut(&Checkpoint, &[u8]) -> Result<(), Error> + 'e;
-
 impl Shared {
-    /// Reads the payloads of checkpoints, some at once.
-    fn each_payload(&self, checkpoints: &[Arc<Checkpoint>], each: &mut EachPayload<'_>) -> Result<(), Error> {
-        let mut rest = checkpoints;
-        while !rest.is_empty() {
-            let mut bytes = 0_u64;
-            let fits = |checkpoint: &&Arc<Checkpoint>| {
-                bytes = bytes.saturating_add(checkpoint.stored_bytes());
-                bytes <= READ_BYTES
-            };
-            let count = rest.iter().take(READ_COUNT).take_while(fits).count().max(1);
-            let (group, behind) = rest.split_at_checked(count).unwrap_or((rest, &[]));
-            rest = behind;
-            let wanted = group.iter().filter_map(|checkpoint| match checkpoint.body.place {
-                Place::Pack(place) => {
-                    Some(Wanted { id: checkpoint.id, sequence: checkpoint.sequence, place })
-                }
-                Place::Journal(_) => None,
-            });
-            let mut read = pack::read_many(self.ground.backend(), &wanted.collect::<Vec<_>>())?.into_iter();
-            for checkpoint in group {
-                match &checkpoint.body.place {
-                    Place::Journal(bytes) => each(checkpoint, bytes)?,
-                    Place::Pack(_) => each(checkpoint, &read.next().unwrap_or_default())?,
-                }
-            }
-        }
-        Ok(())
+    /// What exports may take.
+    fn window(&self) -> Window {
+        Window { threads: self.options.threads, bytes_max: WINDOW_BYTES }
     }
 }

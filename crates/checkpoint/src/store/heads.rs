@@ -1,10 +1,11 @@
 use std::{
     collections::BTreeMap,
+    ops::{Deref, DerefMut},
     sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
 };
 
 use super::{Shared, live::Live};
-use crate::{Error, id::Sequence};
+use crate::{Error, events::Hold, id::Sequence};
 
 /// The head of a branch, and its state if that is in memory. Whoever has it locked is the only one to move it.
 #[derive(Debug, Default)]
@@ -40,14 +41,44 @@ pub(super) struct Heads {
 #[derive(Debug, Default)]
 struct Cached {
     head: Arc<Mutex<Head>>,
+    /// Its state for those who don't move it: they need not wait until it is no longer locked.
+    state: Option<HeadState>,
     /// When its state was used, and the bytes that it takes.
     used: Option<(u64, u64)>,
+}
+
+/// The state of a checkpoint that a branch has gone on to.
+#[derive(Debug)]
+pub(super) struct HeadState {
+    pub(super) of: Sequence,
+    pub(super) bytes: Arc<Vec<u8>>,
 }
 
 /// A branch whose head nobody else moves.
 pub(super) struct Turn {
     pub(super) branch: u32,
     pub(super) cell: Arc<Mutex<Head>>,
+}
+
+/// The head of a branch while nobody else moves it.
+pub(super) struct LockedHead<'t> {
+    head: MutexGuard<'t, Head>,
+    /// Ends last.
+    _hold: Hold,
+}
+
+impl Deref for LockedHead<'_> {
+    type Target = Head;
+
+    fn deref(&self) -> &Head {
+        &self.head
+    }
+}
+
+impl DerefMut for LockedHead<'_> {
+    fn deref_mut(&mut self) -> &mut Head {
+        &mut self.head
+    }
 }
 
 impl Heads {
@@ -66,17 +97,21 @@ impl Heads {
         self.cells.get(&branch).is_some_and(|cached| Arc::ptr_eq(&cached.head, cell))
     }
 
-    /// The state of a checkpoint that is the head of a branch, if that is in memory and nobody is using it.
+    /// The state of a checkpoint that is the head of a branch, if that is in memory.
     pub(super) fn state(&self, branch: u32, of: Sequence) -> Option<Arc<Vec<u8>>> {
-        // Never waited for: whoever has a head may wait for these.
-        let head = self.cells.get(&branch)?.head.try_lock().ok()?;
-        head.state.as_ref().filter(|_| head.at == Some(of)).map(Arc::clone)
+        let state = self.cells.get(&branch)?.state.as_ref()?;
+        (state.of == of).then(|| Arc::clone(&state.bytes))
     }
 
-    /// Takes note of states that are in memory now, and lets go of others until all take no more than they may.
-    pub(super) fn keep(&mut self, of: &[(u32, u64)], bytes_max: u64) {
-        for (branch, bytes) in of {
-            self.touch(*branch, *bytes);
+    /// Takes in the states that branches have gone on to, and lets go of others until all take no more than they may.
+    pub(super) fn keep(&mut self, of: impl IntoIterator<Item = (u32, HeadState)>, bytes_max: u64) {
+        for (branch, state) in of {
+            let known = self.cells.get(&branch).and_then(|cached| cached.state.as_ref());
+            if known.is_some_and(|known| known.of > state.of) {
+                continue;
+            }
+            self.touch(branch, state.bytes.capacity() as u64);
+            self.cells.entry(branch).or_default().state = Some(state);
         }
         self.trim(bytes_max);
     }
@@ -96,8 +131,9 @@ impl Heads {
     }
 
     fn forget(&mut self, branch: u32) {
-        let used = self.cells.get_mut(&branch).and_then(|cached| cached.used.take());
-        if let Some((when, bytes)) = used {
+        let Some(cached) = self.cells.get_mut(&branch) else { return };
+        cached.state = None;
+        if let Some((when, bytes)) = cached.used.take() {
             self.used.remove(&when);
             self.bytes = self.bytes.saturating_sub(bytes);
         }
@@ -115,6 +151,7 @@ impl Heads {
                 Err(TryLockError::WouldBlock) => return,
             };
             head.state = None;
+            drop(head);
             self.forget(branch);
         }
     }
@@ -126,16 +163,12 @@ impl Shared {
         let cell = self.live()?.heads.of(branch);
         Ok(Turn { branch, cell })
     }
-
-    /// Takes note of the states of heads that are in memory now, and lets go of others until they take no more than they may.
-    pub(super) fn keep_states(&self, of: &[(u32, u64)]) {
-        self.known().heads.keep(of, self.options.cache_bytes_max);
-    }
 }
 
 impl Turn {
-    pub(super) fn lock(&self) -> MutexGuard<'_, Head> {
-        self.cell.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> LockedHead<'_> {
+        let hold = Hold::begin();
+        LockedHead { head: self.cell.lock().unwrap_or_else(PoisonError::into_inner), _hold: hold }
     }
 
     /// Whether it is still the head that counts: it isn't if the store was read again meanwhile.
@@ -160,9 +193,9 @@ impl Head {
     }
 
     /// Goes on to a checkpoint, and answers memory that nobody needs any more.
-    pub(super) fn advance(&mut self, to: Sequence, state: Vec<u8>, chain: Chain) -> Option<Vec<u8>> {
+    pub(super) fn advance(&mut self, to: Sequence, state: Arc<Vec<u8>>, chain: Chain) -> Option<Vec<u8>> {
         (self.at, self.chain) = (Some(to), chain);
-        self.state.replace(Arc::new(state)).and_then(Arc::into_inner)
+        self.state.replace(state).and_then(Arc::into_inner)
     }
 }
 

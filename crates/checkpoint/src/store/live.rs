@@ -3,7 +3,8 @@ use std::sync::Arc;
 use super::heads::Heads;
 use crate::{
     Error,
-    catalog::{Broken, Catalog},
+    catalog::{Broken, Catalog, Savepoint},
+    events::{Feed, Seen, Work},
     form::Place,
     id::{CheckpointId, Prefix, Sequence},
     journal::Journal,
@@ -13,6 +14,8 @@ use crate::{
 
 /// Commits that may be in any journal.
 const UNSEALED_MIN: u64 = 16 << 10;
+/// Bytes of a manifest that take no longer to write than its name does.
+const SHORT_MANIFEST_LEN: u64 = 64 << 10;
 
 /// What is known of a store, and where what happens next is written. Whoever holds it takes the next place in the order.
 pub(super) struct Live {
@@ -23,6 +26,8 @@ pub(super) struct Live {
     pub(super) store_id: [u8; 16],
     /// Number of the newest manifest; 0: there is none.
     pub(super) manifest: u64,
+    /// Bytes of its operations.
+    pub(super) manifest_len: u64,
     /// The packs that the newest manifest names.
     pub(super) packs: Vec<PackInfo>,
     /// Packs that nothing refers to any more.
@@ -39,6 +44,8 @@ pub(super) struct Live {
     pub(super) begun: Option<u64>,
     /// Why what is known may be more than what is on the disk.
     pub(super) failed: Option<String>,
+    /// Who is told what happens.
+    pub(super) feed: Arc<Feed>,
     buffer: Vec<u8>,
 }
 
@@ -62,6 +69,7 @@ impl Live {
             store_id: [0; 16],
             heads: Heads::default(),
             manifest,
+            manifest_len: 0,
             packs,
             retired,
             condemned: Vec::new(),
@@ -70,6 +78,7 @@ impl Live {
             unsealed,
             begun: None,
             failed: None,
+            feed: Arc::default(),
             buffer: Vec::new(),
         }
     }
@@ -84,6 +93,11 @@ impl Live {
         (self.catalog.all().len() as u64 / 2).max(UNSEALED_MIN)
     }
 
+    /// Bytes of states that may be in the journal before a manifest is written, of so many that are allowed anyway: as many as a long manifest has, for the same reason.
+    pub(super) fn journal_bytes_max(&self, allowed: u64) -> u64 {
+        if self.manifest_len > SHORT_MANIFEST_LEN { allowed.max(self.manifest_len) } else { allowed }
+    }
+
     /// Lets operations happen as one commit, and answers its number in the journal. If one of them can't, or the journal refuses, none has.
     ///
     /// # Errors
@@ -91,29 +105,47 @@ impl Live {
     pub(super) fn commit(&mut self, ops: Vec<Op>) -> Result<u64, Error> {
         self.refuse_condemned(&ops)?;
         let makes_checkpoints = ops.iter().any(|op| matches!(op, Op::Checkpoint(_)));
+        let renames = ops.iter().any(is_about_names);
+        let seen = self.feed.is_listened().then(|| Seen::all(&self.catalog, &ops));
         let begins = ops.iter().any(|op| matches!(op, Op::Session { .. } | Op::Branch { .. }));
         let writer = (makes_checkpoints && self.prefix.is_none()).then(draw_prefix);
         let before = (self.encoder, self.journal_bytes);
         self.buffer.clear();
-        // Many operations can only be undone by not having been done.
-        let undo = (ops.len() > 1).then(|| self.catalog.clone());
+        let savepoint = ops.iter().all(Savepoint::covers).then(|| self.catalog.savepoint());
+        // Some others can only be undone by not having been done; one alone that can't happen has done nothing.
+        let copy = (savepoint.is_none() && ops.len() > 1).then(|| self.catalog.clone());
         let all = writer.map(Op::Writer).into_iter().chain(ops);
         let done = match self.apply_all(all) {
-            Ok(()) => self.journal.append(&self.buffer).inspect_err(|err| {
-                // Whether the journal has it nobody knows, and what one operation has made is not taken back.
-                self.failed = Some(err.to_string());
-            }),
+            // Whether the journal has it after an error nobody knows, and what one operation alone has made may not be taken back.
+            Ok(()) => self.journal.append(&self.buffer).inspect_err(|err| self.fail(err)),
             Err(err) => Err(err),
         };
         if let Ok(number) = &done {
             self.prefix = self.prefix.or(writer);
             self.unsealed += 1;
             self.begun = if begins { Some(*number) } else { self.begun };
+            self.feed.pulse.next_is(self.catalog.next_sequence());
+            self.feed.pulse.names.add(renames.into());
+            if let Some(seen) = seen {
+                self.feed.put(&self.journal, *number, Seen::told(seen, &self.catalog));
+            }
         } else {
             (self.encoder, self.journal_bytes) = before;
-            self.catalog = undo.unwrap_or_else(|| std::mem::take(&mut self.catalog));
+            if let Some(savepoint) = savepoint {
+                self.catalog.roll_back(&savepoint);
+            } else if let Some(copy) = copy {
+                self.catalog = copy;
+            }
         }
         done
+    }
+
+    /// Takes note that what is known may be more than what is on the disk.
+    pub(super) fn fail(&mut self, why: &Error) {
+        if self.failed.is_none() {
+            self.feed.failed(Work::Commit, why);
+        }
+        self.failed = Some(why.to_string());
     }
 
     /// Sees that nothing comes to stand on a checkpoint that is about to go.
@@ -153,6 +185,19 @@ impl Live {
         }
         Ok(())
     }
+}
+
+/// Whether a name may mean another session or branch afterwards.
+fn is_about_names(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Session { .. }
+            | Op::EndSession { .. }
+            | Op::Rename { .. }
+            | Op::Branch { .. }
+            | Op::EndBranch { .. }
+            | Op::RenameBranch { .. }
+    )
 }
 
 /// Eight bytes that no other opening draws.

@@ -95,6 +95,7 @@ impl Ground {
         })?;
         // Who prunes meanwhile goes on.
         read.condemned = std::mem::take(&mut live.condemned);
+        read.feed = Arc::clone(&live.feed);
         *live = read;
         Ok(())
     }
@@ -116,9 +117,9 @@ impl Ground {
                 Arc::new(ObjectJournal::open(Arc::clone(backend), id, base.from, &mut replay)?)
             }
         };
-        let Base { catalog, number, packs, retired, .. } = base;
+        let Base { catalog, number, len, packs, retired, .. } = base;
         let mut live = Live::new(catalog, decoder.into_encoder(), journal, number, packs, retired);
-        live.store_id = id;
+        (live.store_id, live.manifest_len) = (id, len);
         Ok(live)
     }
 
@@ -165,7 +166,7 @@ impl Ground {
         self.base()?.ok_or_else(|| self.no_store())
     }
 
-    fn no_store(&self) -> Error {
+    pub(super) fn no_store(&self) -> Error {
         let path = match self {
             Self::Dir { dir, .. } => dir.clone(),
             Self::Memory(_) | Self::Backend(_) => PathBuf::from(Folder::MANIFESTS.prefix),
@@ -176,8 +177,9 @@ impl Ground {
     fn base(&self) -> Result<Option<Base>, Error> {
         let Some(manifest) = manifest::newest(self.backend())? else { return Ok(None) };
         let (catalog, last_time) = read_operations(&manifest)?;
-        let Manifest { number, store_id, journal_from: from, packs, retired, .. } = manifest;
-        Ok(Some(Base { catalog, last_time, store_id, number, from, packs, retired }))
+        let Manifest { number, store_id, journal_from: from, packs, retired, operations } = manifest;
+        let len = operations.len() as u64;
+        Ok(Some(Base { catalog, last_time, store_id, number, len, from, packs, retired }))
     }
 }
 
@@ -188,6 +190,8 @@ struct Base {
     last_time: Option<i64>,
     store_id: [u8; 16],
     number: u64,
+    /// Bytes of its operations.
+    len: u64,
     /// The first commit behind it.
     from: u64,
     packs: Vec<PackInfo>,
@@ -212,7 +216,7 @@ fn go_on(catalog: &mut Catalog, decoder: &mut Decoder, commit: &[u8]) -> Result<
 }
 
 /// The catalog in a manifest, and the time that the commits behind it are coded against.
-fn read_operations(manifest: &Manifest) -> Result<(Catalog, Option<i64>), Error> {
+pub(super) fn read_operations(manifest: &Manifest) -> Result<(Catalog, Option<i64>), Error> {
     let object = Folder::MANIFESTS.name(manifest.number);
     let failed = |source| Error::format(&object, source);
     let mut input = Input::new("operations of a manifest", &manifest.operations);

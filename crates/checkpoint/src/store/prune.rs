@@ -1,9 +1,10 @@
-use std::{ops::ControlFlow, sync::PoisonError};
+use std::ops::ControlFlow;
 
 use super::{CheckpointStore, Shared, rewrite::Rewritten, session::no_session};
 use crate::{
-    Error,
+    Error, Kind,
     catalog::Catalog,
+    events::{Event, Work},
     id::Sequence,
     retention::{Plan, Policy},
 };
@@ -28,10 +29,15 @@ pub enum Stage {
     Rebase,
     /// They are written, with what is in the journal and in packs that would be mostly empty.
     Write,
+    /// Of a validation: manifests, packs and the journal are checked.
+    Objects,
+    /// Of a validation or repair: states are put together.
+    States,
 }
 
 /// What a prune has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Pruned {
     /// Checkpoints that are gone.
@@ -83,16 +89,12 @@ impl CheckpointStore {
             return Ok(Pruned::default());
         }
         let shared = &self.shared;
-        let _moving = shared.moving.lock().unwrap_or_else(PoisonError::into_inner);
-        let gone = plan.sequences();
-        shared.condemn(&gone, |catalog| plan.fits(catalog))?;
-        let written = shared.rewrite(&gone, &mut Watch { progress: Some(progress) })?;
-        Ok(match written {
-            Some(Rewritten { rebased, bytes }) => {
-                Pruned { checkpoints: gone.len() as u64, rebased, bytes_written: bytes, stopped: false }
-            }
-            None => Pruned { stopped: true, ..Pruned::default() },
-        })
+        let done = {
+            let _moving = shared.moving();
+            shared.prune_moving(plan, &mut Watch::told(progress))
+        };
+        shared.feed.tell();
+        done
     }
 
     /// Lets go all but the newest so many of all sessions together, and what always stays; see [`Policy`]. Steps of undo that lead to what goes end.
@@ -106,6 +108,37 @@ impl CheckpointStore {
 }
 
 impl Shared {
+    /// Lets go what a plan says. Whoever calls holds `moving`, and has what comes of it told once it doesn't any more.
+    pub(super) fn prune_moving(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<Pruned, Error> {
+        let done = self.prune_quietly(plan, watch);
+        let feed = &self.feed;
+        match &done {
+            Ok(pruned) => {
+                feed.pulse.went_well(Work::Retention);
+                if pruned.checkpoints > 0 {
+                    feed.pulse.pruned.add(pruned.checkpoints);
+                    let checkpoints = plan.gone().iter().map(|gone| gone.id).collect();
+                    feed.note(Event::Pruned { checkpoints, rebased: pruned.rebased });
+                }
+            }
+            // The plan is wrong, and not the store.
+            Err(err) if matches!(err.kind(), Kind::Misuse | Kind::NotFound) => {}
+            Err(err) => feed.failed(Work::Retention, err),
+        }
+        done
+    }
+
+    fn prune_quietly(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<Pruned, Error> {
+        let gone = plan.sequences();
+        self.condemn(&gone, |catalog| plan.fits(catalog))?;
+        Ok(match self.rewrite(&gone, watch)? {
+            Some(Rewritten { rebased, bytes }) => {
+                Pruned { checkpoints: gone.len() as u64, rebased, bytes_written: bytes, stopped: false }
+            }
+            None => Pruned { stopped: true, ..Pruned::default() },
+        })
+    }
+
     /// Sees that what is to be pruned may go, and that nothing comes to stand on it from here on.
     fn condemn(&self, gone: &[Sequence], fits: impl FnOnce(&Catalog) -> bool) -> Result<(), Error> {
         let mut live = self.live()?;
@@ -118,9 +151,20 @@ impl Shared {
 }
 
 /// What a plan is that no longer fits.
-const STALE: Error = Error::Misuse { what: "the store has changed since the plan was made; make it again" };
+const STALE: Error = Error::Misuse { what: STALE_WHAT };
+const STALE_WHAT: &str = "the store has changed since the plan was made; make it again";
 
-impl Watch<'_> {
+/// Whether a plan no longer fits.
+pub(super) fn is_stale(err: &Error) -> bool {
+    matches!(err, Error::Misuse { what } if *what == STALE_WHAT)
+}
+
+impl<'w> Watch<'w> {
+    /// Somebody is told, and may stop it.
+    pub(super) fn told(progress: &'w mut dyn FnMut(Progress) -> ControlFlow<()>) -> Self {
+        Self { progress: Some(progress) }
+    }
+
     /// Nobody is told, and nobody stops it.
     pub(super) fn nobody() -> Self {
         Self { progress: None }

@@ -23,7 +23,8 @@ use crate::{Error, catalog::Catalog, checkpoint::Checkpoint, id::Sequence};
 /// assert_eq!(store.list(&page)?[0].sequence.0, 6);
 /// # Ok::<(), keepstone_checkpoint::Error>(())
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Query {
     session: Option<String>,
     branch: Option<String>,

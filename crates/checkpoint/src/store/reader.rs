@@ -17,8 +17,10 @@ use crate::{
     backend::Backend,
     catalog::Catalog,
     checkpoint::Checkpoint,
+    diff::{DiffOptions, Difference},
     id::CheckpointId,
     manifest,
+    op::Move,
     options::StoreOptions,
     retention::{Plan, Policy},
     state::State,
@@ -63,8 +65,12 @@ impl CheckpointReader {
     }
 
     fn of(ground: Ground, options: StoreOptions) -> Result<Self, Error> {
-        let known = Mutex::new(Arc::new(ground.read()?));
-        Ok(Self { ground, options, known })
+        let known = ground.read()?;
+        Ok(Self::of_known(ground, options, known))
+    }
+
+    pub(super) fn of_known(ground: Ground, options: StoreOptions, known: Catalog) -> Self {
+        Self { ground, options, known: Mutex::new(Arc::new(known)) }
     }
 
     /// Looks at what its writer has done meanwhile.
@@ -97,6 +103,17 @@ impl CheckpointReader {
     /// The sessions that have not ended, in the order in which they began.
     pub fn sessions(&self) -> Vec<crate::SessionInfo> {
         super::session::infos(&self.now())
+    }
+
+    /// The moves of the heads of a session that can be taken back, the oldest first, each behind the name of its branch. Branches that have ended have theirs too.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`].
+    pub fn moves(&self, session: &str) -> Result<Vec<(Arc<str>, Move)>, Error> {
+        let known = self.now();
+        let number = known.session_named(session).ok_or_else(|| no_session(session))?;
+        let of = |found: &Move| Some((Arc::clone(known.branch_name_of(number, found.branch)?), *found));
+        Ok(known.moves().iter().filter_map(of).collect())
     }
 
     /// What the store consists of: its checkpoints as they are known here, its packs as the newest manifest names them.
@@ -155,11 +172,62 @@ impl CheckpointReader {
         }
     }
 
+    /// Finds what makes the state of one checkpoint of that of another.
+    ///
+    /// # Errors
+    /// As [`CheckpointStore::diff`](crate::CheckpointStore::diff).
+    pub fn diff(
+        &self,
+        before: impl Into<CheckpointId>,
+        after: impl Into<CheckpointId>,
+    ) -> Result<Difference, Error> {
+        self.diff_with(before, after, &DiffOptions::default())
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// As [`CheckpointStore::diff`](crate::CheckpointStore::diff).
+    pub fn diff_with(
+        &self,
+        before: impl Into<CheckpointId>,
+        after: impl Into<CheckpointId>,
+        options: &DiffOptions,
+    ) -> Result<Difference, Error> {
+        let (before, after) = (self.checkpoint(before)?, self.checkpoint(after)?);
+        if let Some(known) = Difference::known(&before, &after) {
+            return Ok(known);
+        }
+        Ok(self.state(&before)?.diff(&self.state(&after)?, options))
+    }
+
     fn known(&self) -> MutexGuard<'_, Arc<Catalog>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> Arc<Catalog> {
+    /// Looks whether its writer has moved or pruned anything meanwhile.
+    pub(super) fn has_moved_on(&self) -> bool {
+        // What can't be read is what the validation has found.
+        let Ok(known) = self.ground.read().map(Arc::new) else { return false };
+        let mut before = self.known();
+        let same = |one: &Arc<Checkpoint>, other: &Arc<Checkpoint>| {
+            one.id == other.id && one.body.place == other.body.place
+        };
+        let has_moved = before.all().len() != known.all().len()
+            || before.all().iter().zip(known.all()).any(|(one, other)| !same(one, other));
+        *before = known;
+        has_moved
+    }
+
+    pub(super) fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
+    pub(super) fn options(&self) -> &StoreOptions {
+        &self.options
+    }
+
+    pub(super) fn now(&self) -> Arc<Catalog> {
         Arc::clone(&self.known())
     }
 }

@@ -10,9 +10,10 @@ use crate::{
     catalog::Catalog,
     checkpoint::Checkpoint,
     delta::{self, DeltaKind, DeltaRef},
+    diff::{DiffOptions, Difference},
     form::{Form, Place},
     id::{CheckpointId, Sequence},
-    pack::{self, Wanted},
+    pack::{self, Parts, Wanted},
     state::State,
     whole,
 };
@@ -45,6 +46,35 @@ impl CheckpointStore {
             Arc::clone(checkpoint)
         };
         self.shared.put_together(&checkpoint)
+    }
+
+    /// Finds what makes the state of one checkpoint of that of another. States that are known to be the same are not read.
+    ///
+    /// # Errors
+    /// As [`CheckpointStore::get`], but for [`Error::Payload`]: what can't be taken apart is compared as bytes.
+    pub fn diff(
+        &self,
+        before: impl Into<CheckpointId>,
+        after: impl Into<CheckpointId>,
+    ) -> Result<Difference, Error> {
+        self.diff_with(before, after, &DiffOptions::default())
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// As [`CheckpointStore::diff`].
+    pub fn diff_with(
+        &self,
+        before: impl Into<CheckpointId>,
+        after: impl Into<CheckpointId>,
+        options: &DiffOptions,
+    ) -> Result<Difference, Error> {
+        let (before, after) = (self.checkpoint(before)?, self.checkpoint(after)?);
+        if let Some(known) = Difference::known(&before, &after) {
+            return Ok(known);
+        }
+        Ok(self.state(&before)?.diff(&self.state(&after)?, options))
     }
 
     /// What is known of a checkpoint without its state.
@@ -171,32 +201,49 @@ pub(crate) fn put_together(
         return Err(Error::Misuse { what: "a state is made of something" });
     };
     let Some(of) = links.last() else { return Err(Error::Misuse { what: "a state is made of something" }) };
-    let payloads = payloads(backend, links)?;
-    let mut payloads = payloads.iter();
-    let whole = payloads.next().map(AsRef::as_ref).unwrap_or_default();
+    let read = read_packed(backend, links)?;
+    let mut payloads = payloads(links, &read);
+    let whole = payloads.next().unwrap_or_default();
     let keyframe = decode_whole(first, whole, state_bytes_max)?;
     let mut chain = Chain { keyframe: whole.len() as u64, deltas: 0, prefixed: 0 };
     let mut deltas = Vec::with_capacity(rest.len());
-    let limits = limits(state_bytes_max);
     for (link, bytes) in rest.iter().zip(payloads) {
         if let Form::Same(_) = link.form {
             continue;
         }
-        let delta = DeltaRef::decode(bytes, limits).map_err(|source| broken(link.id, source))?;
         chain.deltas = chain.deltas.saturating_add(bytes.len() as u64);
-        chain.prefixed += u32::from(delta.kind() == DeltaKind::Prefixed);
-        deltas.push(delta);
+        deltas.push((link.id, bytes));
     }
-    let state = if deltas.is_empty() {
-        keyframe
-    } else {
-        delta::restore(&keyframe, &deltas).map_err(|source| broken(of.id, source))?
-    };
+    let (state, prefixed) = follow(keyframe, &deltas, of.id, state_bytes_max)?;
+    chain.prefixed = prefixed;
     if state.len() as u64 != of.len {
         let what = format!("its state has {} bytes, and {} were expected", state.len(), of.len);
         return Err(Error::state(of.id, what));
     }
     Ok((state, chain))
+}
+
+/// Goes from a state that was kept whole to the one at the end of its differences, and counts those that can only be undone by decompressing.
+fn follow(
+    mut state: Vec<u8>,
+    deltas: &[(CheckpointId, &[u8])],
+    of: CheckpointId,
+    state_bytes_max: u64,
+) -> Result<(Vec<u8>, u32), Error> {
+    // Most of them change a few bytes where they are, which takes no look ahead.
+    let done = deltas.iter().take_while(|(_, bytes)| delta::patch(bytes, &mut state)).count();
+    let deltas = deltas.get(done..).unwrap_or_default();
+    if deltas.is_empty() {
+        return Ok((state, 0));
+    }
+    let limits = limits(state_bytes_max);
+    let mut chain = Vec::with_capacity(deltas.len());
+    for (id, bytes) in deltas {
+        chain.push(DeltaRef::decode(bytes, limits).map_err(|source| broken(*id, source))?);
+    }
+    let prefixed = chain.iter().filter(|delta| delta.kind() == DeltaKind::Prefixed).count();
+    let state = delta::restore(&state, &chain).map_err(|source| broken(of, source))?;
+    Ok((state, u32::try_from(prefixed).unwrap_or(u32::MAX)))
 }
 
 /// Limits of differences between states.
@@ -219,19 +266,22 @@ fn broken(id: CheckpointId, source: delta::Error) -> Error {
     Error::Delta { id, source: Box::new(source) }
 }
 
+/// The bytes of those links that are in packs.
+fn read_packed(backend: &dyn Backend, links: &[Link]) -> Result<Parts, Error> {
+    let mut wanted = Vec::with_capacity(links.len());
+    for link in links {
+        if let Place::Pack(place) = link.place {
+            wanted.push(Wanted { id: link.id, sequence: link.sequence, place });
+        }
+    }
+    pack::read_many(backend, &wanted)
+}
+
 /// The bytes of all links.
-fn payloads<'l>(backend: &dyn Backend, links: &'l [Link]) -> Result<Vec<Cow<'l, [u8]>>, Error> {
-    let in_packs: Vec<Wanted> = links
-        .iter()
-        .filter_map(|link| match &link.place {
-            Place::Pack(place) => Some(Wanted { id: link.id, sequence: link.sequence, place: *place }),
-            Place::Journal(_) => None,
-        })
-        .collect();
-    let mut read = pack::read_many(backend, &in_packs)?.into_iter();
-    let payloads = links.iter().map(|link| match &link.place {
-        Place::Journal(bytes) => Cow::Borrowed(&**bytes),
-        Place::Pack(_) => Cow::Owned(read.next().unwrap_or_default()),
-    });
-    Ok(payloads.collect())
+fn payloads<'l>(links: &'l [Link], packed: &'l Parts) -> impl Iterator<Item = &'l [u8]> {
+    let mut packed = packed.iter();
+    links.iter().map(move |link| match &link.place {
+        Place::Journal(bytes) => &**bytes,
+        Place::Pack(_) => packed.next().unwrap_or_default(),
+    })
 }

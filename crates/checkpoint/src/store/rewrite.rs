@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     Error,
+    backend::Backend,
     catalog::{Broken, Catalog},
     checkpoint::Checkpoint,
     delta::{self, Delta, DeltaKind, DeltaRef},
@@ -52,8 +53,11 @@ struct Moment {
     from: u64,
     store_id: [u8; 16],
     manifest: u64,
+    manifest_len: u64,
     packs: Vec<PackInfo>,
     retired: Vec<Retired>,
+    /// Whether packs that are mostly not needed are written anew.
+    repacks: bool,
 }
 
 impl Shared {
@@ -64,15 +68,22 @@ impl Shared {
         watch: &mut Watch<'_>,
     ) -> Result<Option<Rewritten>, Error> {
         let _pardon = Pardon(self);
-        self.rewrite_condemned(gone, watch)
+        self.rewrite_moment(self.moment()?, gone, watch)
     }
 
-    fn rewrite_condemned(
+    /// Writes a manifest of what is known. No pack becomes needless by it. Whoever calls holds `moving`.
+    pub(super) fn write_down(&self) -> Result<(), Error> {
+        let (mut moment, journal) = self.moment()?;
+        moment.repacks = false;
+        self.rewrite_moment((moment, journal), &[], &mut Watch::nobody()).map(drop)
+    }
+
+    fn rewrite_moment(
         &self,
+        (mut moment, journal): (Moment, Arc<dyn Journal>),
         gone: &[Sequence],
         watch: &mut Watch<'_>,
     ) -> Result<Option<Rewritten>, Error> {
-        let (mut moment, journal) = self.moment()?;
         // A manifest that knew more than the journal after a power cut would not fit it.
         let behind = moment.from.checked_sub(1);
         let waits = !planted::is(Plant::ManifestFirst);
@@ -98,10 +109,11 @@ impl Shared {
         if live.manifest < moment.manifest || !self.ground.is_durable() {
             if let Err(err) = change(&mut live.catalog, &bodies, gone) {
                 // The manifest counts: what is known has to be read again.
-                live.failed = Some(err.to_string());
+                live.fail(&err);
                 return Err(err);
             }
             (live.packs, live.retired, live.manifest) = (moment.packs, moment.retired, moment.manifest);
+            live.manifest_len = moment.manifest_len;
             live.count_journal(moment.from);
         }
         keep_moves(&mut live.catalog);
@@ -123,7 +135,7 @@ impl Shared {
         gone: &[Sequence],
         watch: &mut Watch<'_>,
     ) -> Result<Option<Vec<PackInfo>>, Error> {
-        let sparse = sparse(moment, bodies, gone);
+        let sparse = if moment.repacks { sparse(moment, bodies, gone) } else { Vec::new() };
         let is_due = |place: &Place| match place {
             Place::Journal(bytes) => !bytes.is_empty(),
             Place::Pack(place) => sparse.contains(&place.pack),
@@ -138,7 +150,7 @@ impl Shared {
             }
         }
         let total = due.len() as u64;
-        let mut packs = Packs::new(self, moment);
+        let mut packs = Packs::new(self.ground.backend(), moment.store_id, moment.manifest);
         for (done, (checkpoint, body)) in (0..).zip(due) {
             if watch.stops(Stage::Write, done, total) {
                 packs.abandon();
@@ -171,8 +183,10 @@ impl Shared {
             from: live.journal.end(),
             store_id: live.store_id,
             manifest: live.manifest,
+            manifest_len: live.manifest_len,
             packs: live.packs.clone(),
             retired: live.retired.clone(),
+            repacks: true,
         };
         Ok((moment, Arc::clone(&live.journal)))
     }
@@ -270,13 +284,15 @@ impl Shared {
         packs.sort_unstable_by_key(|pack| pack.number);
         retired.sort_unstable_by_key(|pack| pack.number);
         moment.manifest += 1;
+        let operations = write_operations(&moment.catalog, moment.last_time)?;
+        moment.manifest_len = operations.len() as u64;
         let manifest = Manifest {
             number: moment.manifest,
             store_id: moment.store_id,
             journal_from: moment.from,
             packs: packs.clone(),
             retired: retired.clone(),
-            operations: write_operations(&moment.catalog, moment.last_time)?,
+            operations,
         };
         let name = manifest.name();
         let put = self.ground.backend().put_if_absent(&name, &manifest.encode()?);
@@ -284,6 +300,10 @@ impl Shared {
         let put = match put {
             Ok(true) => self.still_newest(manifest.number),
             Ok(false) => Err(Error::Superseded { object: name }),
+            // Where nobody else writes, what is not there has not been made, and nothing needs to be read again.
+            Err(err) if self.ground.is_locked() && matches!(self.ground.backend().get(&name), Ok(None)) => {
+                return Err(err.into());
+            }
             Err(err) => Err(err.into()),
         };
         self.noted(put)?;
@@ -385,8 +405,8 @@ fn sparse(moment: &Moment, bodies: &HashMap<Sequence, Body>, gone: &[Sequence]) 
 }
 
 /// Packs that are written one after the other.
-struct Packs<'s> {
-    shared: &'s Shared,
+pub(super) struct Packs<'s> {
+    backend: &'s dyn Backend,
     store_id: [u8; 16],
     next: u64,
     open: Option<PackWriter>,
@@ -394,13 +414,14 @@ struct Packs<'s> {
 }
 
 impl<'s> Packs<'s> {
-    fn new(shared: &'s Shared, moment: &Moment) -> Self {
+    /// Begins behind a manifest of a store.
+    pub(super) fn new(backend: &'s dyn Backend, store_id: [u8; 16], manifest: u64) -> Self {
         // A number is never used again: a reader may still go by a manifest that names the pack which had it.
-        let next = (moment.manifest + 1).saturating_mul(PACKS_PER_MANIFEST).saturating_add(1);
-        Self { shared, store_id: moment.store_id, next, open: None, written: Vec::new() }
+        let next = (manifest + 1).saturating_mul(PACKS_PER_MANIFEST).saturating_add(1);
+        Self { backend, store_id, next, open: None, written: Vec::new() }
     }
 
-    fn add(&mut self, sequence: Sequence, bytes: &[u8]) -> Result<PackPlace, Error> {
+    pub(super) fn add(&mut self, sequence: Sequence, bytes: &[u8]) -> Result<PackPlace, Error> {
         if self.open.as_ref().is_some_and(|pack| pack.payload_len() >= PACK_BYTES) {
             self.put()?;
         }
@@ -413,8 +434,7 @@ impl<'s> Packs<'s> {
 
     /// A number that no pack has; of one that a crash has left nobody knows.
     fn free_number(&self) -> Result<u64, Error> {
-        let backend = self.shared.ground.backend();
-        let listed = backend.list(Folder::PACKS.prefix)?;
+        let listed = self.backend.list(Folder::PACKS.prefix)?;
         let highest = listed.iter().filter_map(|object| Folder::PACKS.number(&object.name)).max();
         Ok(self.next.max(highest.unwrap_or(0) + 1))
     }
@@ -427,7 +447,7 @@ impl<'s> Packs<'s> {
         if is_late {
             planted::put_later(&name, &bytes);
         }
-        if !is_late && !self.shared.ground.backend().put_if_absent(&name, &bytes)? {
+        if !is_late && !self.backend.put_if_absent(&name, &bytes)? {
             return Err(Error::Superseded { object: name });
         }
         self.written.push(PackInfo { number, len: bytes.len() as u64, live });
@@ -435,15 +455,15 @@ impl<'s> Packs<'s> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Vec<PackInfo>, Error> {
+    pub(super) fn finish(mut self) -> Result<Vec<PackInfo>, Error> {
         self.put()?;
         Ok(self.written)
     }
 
     /// Deletes what was written. What stays is swept.
-    fn abandon(self) {
+    pub(super) fn abandon(self) {
         for pack in self.written {
-            drop(self.shared.ground.backend().delete(&Folder::PACKS.name(pack.number)));
+            drop(self.backend.delete(&Folder::PACKS.name(pack.number)));
         }
     }
 }

@@ -2,21 +2,26 @@
 
 use std::{
     ffi::OsString,
-    sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use keepstone_store::{Worker, WorkerOptions};
 
-use super::{CheckpointStore, Shared, prune::Watch};
+use super::{CheckpointStore, Shared, prune::Watch, rewrite::Rewritten, upkeep::Chore};
 use crate::{
     Error,
     checkpoint::Checkpoint,
+    events::{Event, Work},
     form::Place,
     manifest::{PackInfo, Retired},
 };
 
 /// What a store consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Stats {
     /// Checkpoints.
@@ -41,6 +46,10 @@ pub struct Stats {
     pub groups: u64,
     /// The number of the newest manifest; 0: there is none yet.
     pub manifest: u64,
+    /// Checkpoints that retention has let go by itself since it was opened.
+    pub pruned: u64,
+    /// Errors of what the store did by itself since it was opened; [`CheckpointStore::last_background_error`] has the last.
+    pub background_errors: u64,
 }
 
 impl Stats {
@@ -65,27 +74,38 @@ impl Stats {
     }
 }
 
-/// The thread that moves states to packs.
+/// The thread that does what nobody has asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Keeper {
     worker: OnceLock<Mutex<Option<Worker<Error>>>>,
+    /// What can be stopped is to stop.
+    stops: Arc<AtomicBool>,
 }
 
 impl Keeper {
-    /// Does something soon; false: there is no thread, and it was not done.
-    fn submit(&self, work: impl FnOnce() -> Result<(), Error> + Send + 'static) -> bool {
+    /// Does something soon, in the place of what has the same name and has not begun; false: there is no thread, and it was not done.
+    pub(super) fn submit(&self, name: &str, work: impl FnOnce(&AtomicBool) + Send + 'static) -> bool {
+        if self.stops.load(Ordering::Relaxed) {
+            return false;
+        }
         let spawn =
             || Mutex::new(Worker::spawn(&WorkerOptions::default().name("keepstone-checkpoints")).ok());
         let worker = self.worker.get_or_init(spawn).lock().unwrap_or_else(PoisonError::into_inner);
         let Some(worker) = &*worker else { return false };
-        drop(worker.try_submit_latest(OsString::from("seal"), work));
-        // What failed is tried again the next time.
+        let stops = Arc::clone(&self.stops);
+        let work = move || {
+            work(&stops);
+            Ok(())
+        };
+        // There are fewer names than places in the queue. What failed has been noted.
+        drop(worker.try_submit_latest(OsString::from(name), work));
         drop(worker.take_errors());
         true
     }
 
-    /// Ends the thread once it has nothing more to do.
+    /// Ends the thread once it has nothing more to do but what can be left.
     pub(super) fn finish(&self) {
+        self.stops.store(true, Ordering::Relaxed);
         let Some(worker) = self.worker.get() else { return };
         let worker = worker.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(worker) = worker {
@@ -109,19 +129,20 @@ impl CheckpointStore {
         self.shared.seal()
     }
 
-    /// Moves states to a pack if the journal has grown, now or soon.
+    /// Does what is due after a commit, now or soon: lets checkpoints go, and moves states to a pack if the journal has grown.
     pub(super) fn keep_up(&self) {
+        self.keep_small();
         if !self.shared.is_full() {
             return;
         }
         let shared = Arc::clone(&self.shared);
-        let seal = move || shared.seal_if(Shared::is_full);
-        let submitted = self.options().background && self.keeper.submit(seal);
+        let seal = move |_: &AtomicBool| shared.chore(Chore::Seal, || shared.seal_if(Shared::is_full));
+        let submitted = self.options().background && self.keeper.submit("seal", seal);
         // Whoever moves states makes room, and may be a prune that this thread has been told of.
-        let is_moving = matches!(self.shared.moving.try_lock(), Err(TryLockError::WouldBlock));
+        let is_moving = self.shared.try_moving().is_none();
         if !submitted && !is_moving {
             // What can't be moved now is moved later; the checkpoint is safe where it is.
-            drop(self.shared.seal_if(Shared::is_full));
+            self.shared.chore(Chore::Seal, || self.shared.seal_if(Shared::is_full));
         }
     }
 
@@ -132,10 +153,13 @@ impl CheckpointStore {
     pub fn stats(&self) -> Result<Stats, Error> {
         let live = self.shared.live()?;
         let journal = live.journal.stats();
+        let (background_errors, pruned) = self.shared.upkeep.counts();
         let mut stats = Stats {
             commits: journal.commits,
             groups: journal.groups,
             manifest: live.manifest,
+            pruned,
+            background_errors,
             ..Stats::default()
         };
         stats.count(live.catalog.all());
@@ -149,23 +173,33 @@ impl Shared {
         self.seal_if(|_| true)
     }
 
-    /// Moves what is in the journal if that is still to be done once nobody else does.
+    /// Moves what is in the journal if that is still to be done once nobody else does, and tells it.
     fn seal_if(&self, is_due: impl FnOnce(&Self) -> bool) -> Result<(), Error> {
+        let done = self.seal_quietly(is_due);
+        self.feed.ended(Work::Seal, &done);
+        if let Some(Rewritten { bytes, .. }) = done? {
+            self.feed.pulse.seals.add(1);
+            self.feed.happened(Event::Sealed { bytes });
+        }
+        Ok(())
+    }
+
+    fn seal_quietly(&self, is_due: impl FnOnce(&Self) -> bool) -> Result<Option<Rewritten>, Error> {
         if !self.ground.is_durable() {
-            return Ok(());
+            return Ok(None);
         }
-        let _moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        let _moving = self.moving();
         if self.live()?.unsealed == 0 || !is_due(self) {
-            return Ok(());
+            return Ok(None);
         }
-        self.rewrite(&[], &mut Watch::nobody()).map(drop)
+        self.rewrite(&[], &mut Watch::nobody())
     }
 
     /// Whether the journal has grown so that it is to be moved.
     fn is_full(&self) -> bool {
         let live = self.known();
-        let is_full =
-            live.journal_bytes > self.options.journal_bytes_max || live.unsealed > live.unsealed_max();
+        let is_full = live.journal_bytes > live.journal_bytes_max(self.options.journal_bytes_max)
+            || live.unsealed > live.unsealed_max();
         is_full && self.ground.is_durable()
     }
 }

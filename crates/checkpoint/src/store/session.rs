@@ -1,4 +1,4 @@
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use keepstone_storage::Durability;
 use keepstone_store::{FromPayload, Payload};
@@ -11,6 +11,7 @@ use crate::{
     id::{CheckpointId, Sequence},
     limits::{check_annotation, check_name},
     op::{Cause, Move, Op},
+    state::State,
 };
 
 /// The branch that a session has from the beginning.
@@ -28,6 +29,7 @@ pub struct Session {
 
 /// What is known of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct SessionInfo {
     /// Its name.
@@ -89,6 +91,7 @@ impl CheckpointStore {
             let begun = Op::Session { name: name.into(), time, metadata };
             Ok(vec![begun, Op::Branch { session, name: MAIN.into(), head: None }])
         })?;
+        self.shared.feed.pulse.sessions.add(1);
         self.find_session(name)?.ok_or_else(|| no_session(name))
     }
 
@@ -122,7 +125,7 @@ impl CheckpointStore {
     /// # Errors
     /// [`Error::NoSession`]; [`Error::Misuse`] if a checkpoint is locked, or a checkpoint of another session stands on one of its own; else as a commit.
     pub fn end_session(&self, name: &str) -> Result<(), Error> {
-        let _moving = self.shared.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        let _moving = self.shared.moving();
         self.shared.change(|catalog| {
             let session = catalog.session_named(name).ok_or_else(|| no_session(name))?;
             let is_locked =
@@ -217,7 +220,7 @@ impl Session {
     }
 
     /// Makes the payload of a checkpoint of this session again, and makes it the head of the branch: the next checkpoint goes on from it. Nothing is lost: those that were made after it
-    /// stay, and [`Session::undo`] moves the head back.
+    /// stay, and [`Session::undo`] moves the head back. If it is the head already, nothing moves, and an undo takes back the move before: perhaps the checkpoint itself.
     ///
     /// # Errors
     /// As [`CheckpointStore::get`]; [`Error::NoCheckpoint`] too for one of another session. The head is where it was then.
@@ -227,6 +230,18 @@ impl Session {
         let payload = decoded(id, &self.store.shared.state(&checkpoint)?)?;
         self.reset(id)?;
         Ok(payload)
+    }
+
+    /// The same with the state as bytes, for those who don't know the payload's type, or look at the state before they make something of it.
+    ///
+    /// # Errors
+    /// As [`Session::restore`], but for those of a payload.
+    pub fn restore_state(&self, id: impl Into<CheckpointId>) -> Result<State, Error> {
+        let id = id.into();
+        let checkpoint = self.find(id)?;
+        let state = self.store.shared.state(&checkpoint)?;
+        self.reset(id)?;
+        Ok(state)
     }
 
     /// Makes a checkpoint of this session the head of the branch, as [`Session::restore`] does, without its payload. It is durable when this returns.

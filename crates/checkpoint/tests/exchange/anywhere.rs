@@ -164,3 +164,19 @@ fn what_is_too_long_is_refused_and_changes_no_head() {
     }
     assert!(store.is_empty().unwrap());
 }
+
+#[test]
+fn what_would_be_refused_is_told_before_anything_is_imported() {
+    let mut many = made(1, None);
+    many.tags = (0..65).map(|tag| format!("tag {tag}").into()).collect();
+    let err = many.check().unwrap_err();
+    assert!(matches!(err, Error::Tags { needs: 65, allowed: 64 }) && err.kind() == Kind::Limit, "{err}");
+    assert!(matches!(CheckpointStore::in_memory().import_all([many.clone()]), Err(Error::Tags { .. })));
+    // The same one twice is one.
+    many.tags = vec!["a".into(); 100];
+    many.check().unwrap();
+    many.trigger = Trigger::Automatic("".into());
+    assert!(matches!(many.check(), Err(Error::Length { what: "cause of a trigger", .. })));
+    many.session = "".into();
+    assert!(matches!(many.check(), Err(Error::Length { what: "name of a session", needs: 0, .. })));
+}

@@ -6,7 +6,7 @@ use std::{
 use keepstone_format::Kind;
 use keepstone_storage::{MemFiles, Op};
 use keepstone_testkit::{
-    Fault, FaultFiles, NoDirSync, SimFiles, Sweep, Until, fault_sweep,
+    CountingFiles, Fault, FaultFiles, NoDirSync, SimFiles, Sweep, Until, fault_sweep,
     tap::{Call, Tap, Tapped, Verdict},
 };
 
@@ -274,7 +274,7 @@ fn the_log_the_lock_and_what_a_killed_writer_left_are_no_objects() {
 
 #[test]
 fn a_range_is_one_read() {
-    let files = keepstone_testkit::CountingFiles::over(Arc::new(MemFiles::new()));
+    let files = CountingFiles::over(Arc::new(MemFiles::new()));
     let counted: Arc<dyn Files> = Arc::new(files.clone());
     let backend = DirBackend::open(counted, DIR).unwrap();
     backend.put_if_absent("packs/a", &content(3)).unwrap();
@@ -294,4 +294,45 @@ fn a_fault_that_stays_answers_an_error_on_every_call() {
     drop(DirBackend::open(Arc::clone(&files), DIR).unwrap());
     let broken = FaultFiles::over(files, 0, Fault::Io, Until::Forever);
     assert_eq!(DirBackend::open(Arc::new(broken), DIR).unwrap_err().kind(), Kind::Io);
+}
+
+#[test]
+fn parts_of_an_object_are_read_without_opening_it_again() {
+    let files = Arc::new(CountingFiles::over(Arc::new(MemFiles::new())));
+    let backend = DirBackend::open(files.clone(), DIR).unwrap();
+    let part = |name: &str, at: u64| {
+        let before = files.counts();
+        let bytes = backend.get_range(name, at..at + 2).unwrap().unwrap();
+        assert_eq!(bytes, content(tag_of(name))[usize::try_from(at).unwrap()..][..2]);
+        let after = files.counts();
+        assert_eq!(after.reads - before.reads, 1);
+        after.others - before.others
+    };
+    let names: Vec<String> = (0..9).map(|tag| format!("packs/{tag}")).collect();
+    for name in &names {
+        assert!(backend.put_if_absent(name, &content(tag_of(name))).unwrap());
+        assert!(part(name, 7) > 0 && part(name, 3) == 0, "{name}");
+    }
+    // Eight are open: the first one was closed, for which it makes room again the next time.
+    assert!(part(&names[1], 0) == 0 && part(&names[0], 0) > 0);
+    assert!(part(&names[1], 0) == 0 && part(&names[2], 0) > 0);
+}
+
+#[test]
+fn what_was_deleted_is_not_read_from_the_file_that_it_was() {
+    let backend = DirBackend::open(Arc::new(MemFiles::new()), DIR).unwrap();
+    for bytes in [b"first", b"other"] {
+        assert_eq!(backend.get_range("packs/a", 0..5).unwrap(), None);
+        assert!(backend.put_if_absent("packs/a", bytes).unwrap());
+        for _ in 0..2 {
+            assert_eq!(backend.get_range("packs/a", 0..9).unwrap().unwrap(), bytes);
+        }
+        backend.delete("packs/a").unwrap();
+    }
+    // Who only reads can't tell when somebody else deletes it.
+    assert!(backend.put_if_absent("packs/a", b"first").unwrap());
+    let reader = DirBackend::read_only(Arc::clone(&backend.files), DIR);
+    assert_eq!(reader.get_range("packs/a", 0..9).unwrap().unwrap(), b"first");
+    backend.delete("packs/a").unwrap();
+    assert_eq!(reader.get_range("packs/a", 0..9).unwrap(), None);
 }

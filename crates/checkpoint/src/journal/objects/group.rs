@@ -36,6 +36,15 @@ impl Group {
         Self::from_container(first, store_id, bytes).map_err(Folder::COMMITS.failed(first))
     }
 
+    /// The store that the object of this number says it is of.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    pub(crate) fn store_of(first: u64, bytes: &[u8]) -> Result<[u8; 16], Error> {
+        let opened = Folder::COMMITS.open(first, bytes, &[SectionId::COMMITS]);
+        opened.map(|reader| reader.header().store_id).map_err(Folder::COMMITS.failed(first))
+    }
+
     /// Goes through the commits, which are whole.
     pub(crate) fn each(&self, take: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
         let mut input = self.input();

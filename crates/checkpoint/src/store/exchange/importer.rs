@@ -1,7 +1,4 @@
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use keepstone_storage::Durability;
 
@@ -231,7 +228,7 @@ impl<'s> Importer<'s> {
         let count = waiting.len();
         let (number, journal) = {
             // Nothing that a state stands on is pruned meanwhile.
-            let _moving = shared.moving.lock().unwrap_or_else(PoisonError::into_inner);
+            let _moving = shared.moving();
             let mut live = shared.live()?;
             let first = live.catalog.next_sequence();
             let settled = |sequence: Sequence| self.settled(sequence, Some(first));
@@ -252,10 +249,14 @@ impl<'s> Importer<'s> {
                 }
                 ops.push(Op::Checkpoint(Box::new(new)));
             }
-            let number = live.commit(ops)?;
-            self.given.extend((first.0..).map(Sequence).take(count));
+            let number = live.commit(ops);
+            if number.is_ok() {
+                self.given.extend((first.0..).map(Sequence).take(count));
+            }
             (number, Arc::clone(&live.journal))
         };
+        // What failed is told once nobody is kept waiting by it.
+        let number = number.inspect_err(|_| shared.feed.tell())?;
         self.waiting_ids.clear();
         self.waiting_bytes = 0;
         shared.waited(&journal, number, Durability::Durable)?;
@@ -278,8 +279,9 @@ impl<'s> Importer<'s> {
         let (number, journal) = {
             let mut live = shared.live()?;
             let ops = ops(&live.catalog)?;
-            (live.commit(ops)?, Arc::clone(&live.journal))
+            (live.commit(ops), Arc::clone(&live.journal))
         };
+        let number = number.inspect_err(|_| shared.feed.tell())?;
         // Their numbers are gone on with, and must not come to be those of others.
         shared.waited(&journal, number, Durability::Durable)
     }

@@ -1,24 +1,26 @@
 use std::{
     collections::HashMap,
     io::{self, Write},
-    sync::{Arc, PoisonError},
+    sync::Arc,
 };
 
-use keepstone_format::Error as FormatError;
+use keepstone_format::{Error as FormatError, ReadAt};
 use serde::Serialize;
 
 use super::{
     super::CheckpointStore,
     importer::Importer,
-    states::{Kept, States},
+    in_order::{Next, in_order},
+    snapshot::Snapshot,
+    states::{Kept, States, check},
 };
 use crate::{
     Error,
     checkpoint::{Checkpoint, Fields},
     exchange::{
-        Exported, Imported, Selection,
+        Exported, Imported, ImportedCheckpoint, Selection,
         container::failed,
-        json::{Branch, CheckpointOut, Document, Head, Id, Session},
+        json::{Branch, CheckpointOut, Document, Head, Id, Session, each_checkpoint, link},
         select::Selected,
     },
     id::{CheckpointId, Sequence},
@@ -32,83 +34,94 @@ impl CheckpointStore {
     /// # Errors
     /// As [`export`](Self::export).
     pub fn export_json(&self, selection: &Selection, out: impl Write) -> Result<Exported, Error> {
-        let shared = &*self.shared;
-        let _moving = shared.moving.lock().unwrap_or_else(PoisonError::into_inner);
-        let selected = Selected::of(&shared.live()?.catalog, selection)?;
-        let mut exported = Exported {
-            checkpoints: selected.checkpoints.len() as u64,
-            sessions: selected.session_count(),
-            branches: selected.live_branch_count(),
-            ..Exported::default()
-        };
+        let snapshot = Snapshot::of(&self.shared, selection)?;
+        let (selected, options) = (&snapshot.selected, &self.shared.options);
+        let mut exported = snapshot.exported();
         let mut out = Lines { out, bytes: 0, is_first: true };
-        out.begin(&sessions_of(&selected))?;
-        let mut states = States::new(shared.options.cache_bytes_max);
-        shared.each_payload(&selected.checkpoints, &mut |checkpoint, bytes| {
-            let base = match checkpoint.base() {
-                None => None,
-                Some(sequence) => {
-                    let missing = || Error::MissingBase { id: checkpoint.id, base: sequence };
-                    let id = shared.live()?.catalog.get(sequence).map(|base| base.id).ok_or_else(missing)?;
-                    Some(if let Some(kept) = states.get(id) {
-                        kept
-                    } else {
-                        let (state, chain) = shared.state_and_chain(sequence, Some(id))?;
-                        Kept { state, chain }
-                    })
-                }
-            };
-            let kept = Kept::of(checkpoint, bytes, base.as_ref(), shared.options.state_bytes_max)?;
-            let state = State::new(Arc::clone(&kept.state), checkpoint.layout, checkpoint.facts);
-            states.put(checkpoint.id, kept);
-            let parent = checkpoint.parent.and_then(|parent| selected.get(parent)).map(|parent| parent.id);
-            out.line(&CheckpointOut::new(checkpoint, parent, &state))
-        })?;
+        out.begin(&sessions_of(selected))?;
+        let (mut stored, mut states) = (snapshot.payloads(), States::new(options.cache_bytes_max));
+        in_order(
+            self.shared.window(),
+            || {
+                let Some((checkpoint, bytes)) = stored.next()? else { return Ok(None) };
+                let base = checkpoint
+                    .base()
+                    .map(|base| base_of(&snapshot, checkpoint, base, &mut states))
+                    .transpose()?;
+                let kept = Kept::made(checkpoint, &bytes, base.as_ref(), options.state_bytes_max)?;
+                let state = Arc::clone(&kept.state);
+                states.put(checkpoint.id, kept);
+                Ok(Some((state.len(), Next::Work((checkpoint, state)))))
+            },
+            |(checkpoint, state)| {
+                check(checkpoint, &state)?;
+                let state = State::new(state, checkpoint.layout, checkpoint.facts);
+                let parent =
+                    checkpoint.parent.and_then(|parent| selected.get(parent)).map(|parent| parent.id);
+                let shown = CheckpointOut::new(checkpoint, parent, &state);
+                serde_json::to_vec(&shown).map_err(|source| not_written(source.into()))
+            },
+            |line: Vec<u8>| out.line(&line),
+        )?;
         exported.bytes = out.finish()?;
         Ok(exported)
     }
 
     /// Takes in what [`export_json`](Self::export_json) has written, perhaps changed by hand. What [`import`](Self::import) says holds, but that states are not compared with anything.
     ///
+    /// The text is gone through twice, so that nothing of one that is cut off or no JSON is taken in, and members may stand in any order. Memory is taken for what is known of the checkpoints, for the text of one of them, for a few states, and for a commit of
+    /// bounded size: `source` may be a file, by [`Seeking`](keepstone_format::Seeking), or bytes.
+    ///
     /// # Errors
     /// [`Error::Damaged`] for what is no such JSON, [`Error::Format`] of the kind `Newer` for that of a later version, [`Error::State`] for a state that is no state; else as
     /// [`import_all`](Self::import_all).
-    pub fn import_json(&self, bytes: &[u8]) -> Result<Imported, Error> {
-        let document = Document::read(bytes)?;
-        let mut links = HashMap::with_capacity(document.checkpoints.len());
-        for raw in &document.checkpoints {
-            let link = Document::link(raw)?;
-            links.insert(link.id.0, link.parent.map(|parent| parent.0));
-        }
+    pub fn import_json(&self, source: impl ReadAt) -> Result<Imported, Error> {
+        let document = Document::read(&source)?;
         let mut importer = Importer::new(self);
-        let mut places =
-            Places { links, sessions: HashMap::new(), ended: HashMap::new(), heads: HashMap::new() };
+        let mut places = Places {
+            links: &document.links,
+            sessions: HashMap::new(),
+            ended: HashMap::new(),
+            heads: HashMap::new(),
+        };
         for session in &document.sessions {
             importer.session(&session.name.as_str().into(), session.time, &session.metadata)?;
             let heads =
                 session.branches.iter().map(|branch| (branch.name.as_str(), branch.head.map(|head| head.0)));
             places.sessions.insert(session.name.as_str(), heads.collect());
         }
-        for raw in &document.checkpoints {
-            let id = Document::link(raw)?.id.0;
+        each_checkpoint(&source, |raw| {
+            let id = link(raw)?.id.0;
             if importer.has(id, None)? {
-                continue;
+                return Ok(());
             }
-            let checkpoint = Document::checkpoint(raw)?;
+            let checkpoint = ImportedCheckpoint::of_json(raw)?;
             let parent = importer.parent(checkpoint.parent)?;
             let session = importer.session(&checkpoint.session, None, &Fields::new())?;
-            let branch = places.branch(
-                &mut importer,
-                session,
-                &checkpoint.session,
-                &checkpoint.branch,
-                checkpoint.parent,
-            )?;
+            let (of, branch) = (&checkpoint.session, &checkpoint.branch);
+            let branch = places.branch(&mut importer, session, of, branch, checkpoint.parent)?;
             let made = importer.encode(checkpoint, branch, parent)?;
             places.heads.insert(branch, made);
-        }
+            Ok(())
+        })?;
         places.finish(importer, &document.sessions)
     }
+}
+
+/// The state that another one stands on, which may be one that is not selected.
+fn base_of(
+    snapshot: &Snapshot<'_>,
+    of: &Checkpoint,
+    base: Sequence,
+    states: &mut States,
+) -> Result<Kept, Error> {
+    let missing = || Error::MissingBase { id: of.id, base };
+    let id = snapshot.checkpoint(base).map(|base| base.id).ok_or_else(missing)?;
+    if let Some(kept) = states.get(id) {
+        return Ok(kept);
+    }
+    let (state, chain) = snapshot.state(base)?;
+    Ok(Kept { state: Arc::new(state), chain })
 }
 
 fn sessions_of(selected: &Selected) -> Vec<Session> {
@@ -130,7 +143,7 @@ fn sessions_of(selected: &Selected) -> Vec<Session> {
 /// Where checkpoints of a document go.
 struct Places<'d> {
     /// Their parents.
-    links: HashMap<CheckpointId, Option<CheckpointId>>,
+    links: &'d HashMap<CheckpointId, Option<CheckpointId>>,
     /// The sessions that the document lists, with their branches and heads.
     sessions: HashMap<&'d str, HashMap<&'d str, Option<CheckpointId>>>,
     ended: HashMap<(u32, Arc<str>), u32>,
@@ -225,10 +238,10 @@ impl<W: Write> Lines<W> {
         self.text(",\n\"checkpoints\":[")
     }
 
-    fn line(&mut self, checkpoint: &CheckpointOut<'_>) -> Result<(), Error> {
+    fn line(&mut self, line: &[u8]) -> Result<(), Error> {
         self.text(if self.is_first { "\n" } else { ",\n" })?;
         self.is_first = false;
-        self.json(checkpoint)
+        self.write_all(line).map_err(not_written)
     }
 
     fn finish(mut self) -> Result<u64, Error> {

@@ -58,8 +58,20 @@ impl Kept {
         base: Option<&Self>,
         state_bytes_max: u64,
     ) -> Result<Self, Error> {
+        let kept = Self::made(checkpoint, bytes, base, state_bytes_max)?;
+        check(checkpoint, &kept.state)?;
+        Ok(kept)
+    }
+
+    /// Puts the state of a checkpoint together, and doesn't look at it.
+    pub(super) fn made(
+        checkpoint: &Checkpoint,
+        bytes: &[u8],
+        base: Option<&Self>,
+        state_bytes_max: u64,
+    ) -> Result<Self, Error> {
         let id = checkpoint.id;
-        let kept = match (checkpoint.body.form, base) {
+        Ok(match (checkpoint.body.form, base) {
             (Form::Full(codec), _) => {
                 let state = whole::decode(codec, bytes, checkpoint.len, state_bytes_max)
                     .map_err(|source| Error::format(&format!("checkpoint {id}"), source))?;
@@ -82,10 +94,14 @@ impl Kept {
                 Self { state: Arc::new(state), chain }
             }
             (Form::Same(base) | Form::Delta(base), None) => return Err(Error::MissingBase { id, base }),
-        };
-        if kept.state.len() as u64 != checkpoint.len || ContentId::of(&kept.state) != checkpoint.content {
-            return Err(Error::state(id, "its bytes don't make the state that it says"));
-        }
-        Ok(kept)
+        })
     }
+}
+
+/// Sees that a state is the one that a checkpoint says.
+pub(super) fn check(checkpoint: &Checkpoint, state: &[u8]) -> Result<(), Error> {
+    if state.len() as u64 != checkpoint.len || ContentId::of(state) != checkpoint.content {
+        return Err(Error::state(checkpoint.id, "its bytes don't make the state that it says"));
+    }
+    Ok(())
 }

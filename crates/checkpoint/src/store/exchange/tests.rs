@@ -31,7 +31,7 @@ fn stand_on_the_first(store: &CheckpointStore, content: ContentId, len: u64) -> 
         layout: StateLayout::Bytes,
         len,
         content,
-        body: Body { form: crate::form::Form::Same(Sequence(1)), place: Place::Journal(Arc::default()) },
+        body: Body { form: Form::Same(Sequence(1)), place: Place::Journal(Arc::default()) },
     };
     live.commit(vec![Op::Checkpoint(Box::new(new))]).unwrap();
     live.catalog.all().last().unwrap().id

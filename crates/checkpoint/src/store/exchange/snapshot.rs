@@ -1,0 +1,121 @@
+use std::{
+    borrow::Cow,
+    sync::{Arc, atomic::Ordering},
+};
+
+use super::super::{
+    Shared,
+    restore::{links, put_together},
+};
+use crate::{
+    Error,
+    backend::Backend,
+    catalog::Catalog,
+    checkpoint::Checkpoint,
+    exchange::{Exported, Selection, select::Selected},
+    form::Place,
+    id::Sequence,
+    pack::{self, Wanted},
+    store::heads::Chain,
+};
+
+/// Bytes of payloads that are read at once.
+const READ_BYTES: u64 = 4 << 20;
+/// Payloads that are read at once.
+const READ_COUNT: usize = 1024;
+
+/// A store at a moment, for as long as somebody exports it: what happens to the store meanwhile is not seen. The packs that it had are not swept.
+pub(super) struct Snapshot<'s> {
+    shared: &'s Shared,
+    catalog: Catalog,
+    pub(super) selected: Selected,
+}
+
+impl<'s> Snapshot<'s> {
+    pub(super) fn of(shared: &'s Shared, selection: &Selection) -> Result<Self, Error> {
+        let live = shared.live()?;
+        let selected = Selected::of(&live.catalog, selection)?;
+        let catalog = live.catalog.clone();
+        // While `live` is held: a sweep that hasn't seen it removes only what nothing refers to here.
+        shared.exports.fetch_add(1, Ordering::SeqCst);
+        Ok(Self { shared, catalog, selected })
+    }
+
+    /// What an export of it says, but for what is found while it is written.
+    pub(super) fn exported(&self) -> Exported {
+        Exported {
+            checkpoints: self.selected.checkpoints.len() as u64,
+            sessions: self.selected.session_count(),
+            branches: self.selected.live_branch_count(),
+            ..Exported::default()
+        }
+    }
+
+    /// A checkpoint, whether it is selected or not.
+    #[cfg(feature = "json")]
+    pub(super) fn checkpoint(&self, sequence: Sequence) -> Option<&Arc<Checkpoint>> {
+        self.catalog.get(sequence)
+    }
+
+    /// Puts a state together.
+    pub(super) fn state(&self, sequence: Sequence) -> Result<(Vec<u8>, Chain), Error> {
+        let links = links(&self.catalog, sequence)?;
+        put_together(self.shared.ground.backend(), &links, self.shared.options.state_bytes_max)
+    }
+
+    /// The payloads of what is selected.
+    pub(super) fn payloads(&self) -> Stored<'_> {
+        Stored {
+            backend: self.shared.ground.backend(),
+            rest: &self.selected.checkpoints,
+            group: Vec::new().into_iter(),
+        }
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        self.shared.exports.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A checkpoint and its bytes as they are kept.
+type Payload<'c> = (&'c Arc<Checkpoint>, Cow<'c, [u8]>);
+
+/// Checkpoints and their bytes, one after the other, of which some are read at once.
+pub(super) struct Stored<'c> {
+    backend: &'c dyn Backend,
+    rest: &'c [Arc<Checkpoint>],
+    group: std::vec::IntoIter<Payload<'c>>,
+}
+
+impl<'c> Stored<'c> {
+    pub(super) fn next(&mut self) -> Result<Option<Payload<'c>>, Error> {
+        if self.group.len() == 0 && !self.rest.is_empty() {
+            self.group = self.read()?.into_iter();
+        }
+        Ok(self.group.next())
+    }
+
+    fn read(&mut self) -> Result<Vec<Payload<'c>>, Error> {
+        let mut bytes = 0_u64;
+        let fits = |checkpoint: &&Arc<Checkpoint>| {
+            bytes = bytes.saturating_add(checkpoint.stored_bytes());
+            bytes <= READ_BYTES
+        };
+        let count = self.rest.iter().take(READ_COUNT).take_while(fits).count().max(1);
+        let (group, behind) = self.rest.split_at_checked(count).unwrap_or((self.rest, &[]));
+        self.rest = behind;
+        let wanted = group.iter().filter_map(|checkpoint| match checkpoint.body.place {
+            Place::Pack(place) => Some(Wanted { id: checkpoint.id, sequence: checkpoint.sequence, place }),
+            Place::Journal(_) => None,
+        });
+        let read = pack::read_many(self.backend, &wanted.collect::<Vec<_>>())?;
+        let mut read = read.iter();
+        let payloads = group.iter().map(|checkpoint| match &checkpoint.body.place {
+            Place::Journal(bytes) => (checkpoint, Cow::Borrowed(&**bytes)),
+            Place::Pack(_) => (checkpoint, Cow::Owned(read.next().unwrap_or_default().to_vec())),
+        });
+        Ok(payloads.collect())
+    }
+}
