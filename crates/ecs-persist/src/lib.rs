@@ -29,6 +29,7 @@ mod coder;
 mod dangling;
 mod decode;
 mod delta;
+mod diff;
 mod doc;
 mod dynamic;
 mod edit;
@@ -65,6 +66,7 @@ pub use decode::{WorldEntry, for_each_part, list_worlds};
 pub use delta::{
     ApplyReport, Compared, DeltaChain, DeltaWorld, LiveRows, Mark, Marked, Since, StateId, WorldDelta,
 };
+pub use diff::{DiffAbout, DiffCounts, DiffOptions, MatchedBy, WorldChange, WorldDiff};
 pub use doc::{Column, ColumnData, NONE, Table, WorldDoc};
 pub use encode::{EncodeOptions, encode_worlds};
 pub use error::{Chain, Error};

@@ -11,6 +11,8 @@ mod damage;
 mod delta;
 mod delta_file;
 mod delta_world;
+#[cfg(feature = "json")]
+mod diff;
 mod edit;
 mod evolve;
 mod filter;

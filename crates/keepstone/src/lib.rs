@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "forge")]
+pub mod forge;
+
 /// The bevy_ecs adapter.
 #[cfg(feature = "bevy")]
 pub use keepstone_bevy as bevy;
@@ -48,7 +51,9 @@ pub use keepstone_world::{
 #[cfg(feature = "slots")]
 pub use keepstone_world::{CaptureReport, SlotHanded, SlotLoaded, SlotSaved, SlotSaver, WorldSlots};
 #[cfg(feature = "checkpoint")]
-pub use keepstone_world::{CheckpointLoaded, CheckpointMade, WorldCheckpoints};
+pub use keepstone_world::{
+    CheckpointLoaded, CheckpointMade, WorldCheckpoints, diff_checkpoints, diff_states,
+};
 
 /// What nearly every program imports.
 pub mod prelude {

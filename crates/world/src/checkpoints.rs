@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use keepstone_checkpoint::{
-    Checkpoint, CheckpointId, CheckpointStore, Committed, Draft, Error as CheckpointError, Payload, Session,
+    AutoSession, Checkpoint, CheckpointId, CheckpointStore, Committed, Draft, Error as CheckpointError,
+    Payload, Session,
 };
 use keepstone_ecs_persist::{EcsWorld, EncodeOptions};
 
@@ -84,19 +85,34 @@ pub trait WorldCheckpoints<M>: EcsWorld<M> {
         options: &SaveOptions<'_, Self::Registry>,
         say: impl for<'d> FnOnce(Draft<'d, dyn Payload + 'd>) -> Draft<'d, dyn Payload + 'd>,
     ) -> Result<CheckpointMade, Error> {
-        check(options)?;
-        with_capture(self, options, |capture| {
-            let doc = &capture.doc;
-            let encode = EncodeOptions::default().threads(options.threads);
-            let payload = Outgoing { doc, options: encode, state_hash: options.state_hash, whole_meta: true };
-            let committed = say(session.checkpoint(&payload as &dyn Payload)).commit()?;
-            Ok(CheckpointMade {
-                committed,
-                entities: doc.entity_count().into(),
-                values: doc.value_count(),
-                left_out: capture.left_out,
-            })
-        })
+        let commit = |payload: &dyn Payload| Ok(Some(say(session.checkpoint(payload)).commit()?));
+        let made = make(self, options, commit)?;
+        made.ok_or_else(|| CheckpointError::Misuse { what: "a checkpoint that was made is there" }.into())
+    }
+
+    /// Checkpoints this world if an automatic checkpoint of the session is due at a time, in nanoseconds UTC since 1970 (none: that of the store's clock), and says what was. Called in each frame: the world is
+    /// captured only when one is due, or when its difference is to be measured.
+    ///
+    /// # Errors
+    /// As [`WorldCheckpoints::checkpoint_with`], and [`AutoSession::poll`]. Nothing that was told is lost, and it is tried again after the back-off.
+    fn poll_checkpoint(
+        &self,
+        auto: &mut AutoSession,
+        now: Option<i64>,
+        options: &SaveOptions<'_, Self::Registry>,
+    ) -> Result<Option<CheckpointMade>, Error> {
+        if !auto.wants(now)? {
+            return Ok(None);
+        }
+        let mut is_captured = false;
+        let made = make(self, options, |payload| {
+            is_captured = true;
+            Ok(auto.poll(now, payload)?)
+        });
+        if made.is_err() && !is_captured {
+            auto.failed(now)?;
+        }
+        made
     }
 
     /// Makes this world what a checkpoint of a session says, in place, and that checkpoint the head of the session's branch: the next one goes on from it.
@@ -147,3 +163,23 @@ pub trait WorldCheckpoints<M>: EcsWorld<M> {
 }
 
 impl<M, W: EcsWorld<M>> WorldCheckpoints<M> for W {}
+
+/// Captures a world, and says what was if `commit` has made a checkpoint of it.
+fn make<M, W: EcsWorld<M>>(
+    world: &W,
+    options: &SaveOptions<'_, W::Registry>,
+    commit: impl FnOnce(&dyn Payload) -> Result<Option<Committed>, Error>,
+) -> Result<Option<CheckpointMade>, Error> {
+    check(options)?;
+    with_capture(world, options, |capture| {
+        let doc = &capture.doc;
+        let encode = EncodeOptions::default().threads(options.threads);
+        let payload = Outgoing { doc, options: encode, state_hash: options.state_hash, whole_meta: true };
+        Ok(commit(&payload)?.map(|committed| CheckpointMade {
+            committed,
+            entities: doc.entity_count().into(),
+            values: doc.value_count(),
+            left_out: capture.left_out,
+        }))
+    })
+}

@@ -55,6 +55,8 @@
 
 mod captured;
 #[cfg(feature = "checkpoint")]
+mod checkpoint_diff;
+#[cfg(feature = "checkpoint")]
 mod checkpoints;
 mod deltas;
 mod error;
@@ -77,14 +79,16 @@ mod stored;
 mod target;
 
 #[cfg(feature = "checkpoint")]
+pub use checkpoint_diff::{diff_checkpoints, diff_states};
+#[cfg(feature = "checkpoint")]
 pub use checkpoints::{CheckpointLoaded, CheckpointMade, WorldCheckpoints};
 pub use deltas::{AuditMark, LoadedChain, Marks, Missed, WorldDeltas};
 pub use error::Error;
 pub use files::{WorldFiles, save_worlds};
 pub use keepstone_ecs_persist::{
-    Dangling, DeltaFormat, EntityStore, Filter, IdConflict, LiveRows, Mark, MemoryStore, Migration,
-    MigrationChain, MigrationPlan, MigrationReport, PersistenceManager, RestoreReport, Unknown, Validation,
-    WorldFormat, WorldHash, WorldMeta,
+    Dangling, DeltaFormat, DiffOptions, EntityStore, Filter, IdConflict, LiveRows, Mark, MemoryStore,
+    Migration, MigrationChain, MigrationPlan, MigrationReport, PersistenceManager, RestoreReport, Unknown,
+    Validation, WorldChange, WorldDiff, WorldFormat, WorldHash, WorldMeta,
 };
 pub use keepstone_format::{Codec, Kind};
 pub use keepstone_storage::Durability;

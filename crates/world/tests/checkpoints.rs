@@ -1,15 +1,18 @@
 //! Worlds in checkpoints.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 use bevy_ecs::prelude::*;
 use keepstone_bevy::Registry;
-use keepstone_checkpoint::{CheckpointStore, StateLayout};
+use keepstone_checkpoint::{Automatic, CheckpointStore, StateLayout, Trigger};
 use keepstone_world::{
-    Error, Kind, LoadMode, LoadOptions, SaveOptions, WorldCheckpoints, WorldFiles, WorldMeta,
+    DiffOptions, Error, Kind, LoadMode, LoadOptions, SaveOptions, WorldCheckpoints, WorldFiles, WorldMeta,
+    diff_checkpoints, diff_states,
 };
 
 use crate::support::{number, world};
+
+const SECOND: Duration = Duration::from_secs(1);
 
 fn hashed() -> SaveOptions<'static, Registry> {
     SaveOptions::default().state_hash(true)
@@ -76,4 +79,53 @@ fn a_world_that_changes_a_little_takes_a_little() {
     changing.query::<&mut crate::support::Score>().iter_mut(&mut changing).next().unwrap().0 = 5_000;
     let made = changing.checkpoint_to(&session).unwrap().committed.checkpoint;
     assert!(!made.is_keyframe() && made.stored_bytes() < 100, "{} of {}", made.stored_bytes(), made.len);
+}
+
+#[test]
+fn the_worlds_of_two_checkpoints_are_compared_by_entity_and_component() {
+    let store = CheckpointStore::in_memory();
+    let session = store.session("level 1").unwrap();
+    let first = world(7).checkpoint_to(&session).unwrap().committed;
+    let second = world(8).checkpoint_to(&session).unwrap().committed;
+    let options = DiffOptions::default();
+    let diff = diff_checkpoints(&store, &first, &second, &options).unwrap();
+    assert_eq!((diff.counts.entities_changed, diff.counts.total(), diff.entities), (2, 3, [2, 2]), "{diff}");
+    assert!(diff.to_string().contains("test.score.0: 7 -> 8"), "{diff}");
+    assert!(diff_checkpoints(&store, &first, &first, &options).unwrap().is_empty());
+    let (before, after) = (store.state(&first).unwrap(), store.state(&second).unwrap());
+    assert_eq!(diff_states(&before, &after, &options).unwrap(), diff);
+    // A state without a world has no entities to compare.
+    let other = session.checkpoint(&7_u32).commit().unwrap();
+    let refused = diff_checkpoints(&store, &first, &other, &options).unwrap_err();
+    assert!(matches!(refused, Error::Checkpoints(_)), "{refused:?}");
+    assert_eq!(refused.kind(), Kind::Misuse);
+}
+
+#[test]
+fn a_world_is_checkpointed_by_itself_when_one_is_due_and_captured_only_then() {
+    let store = CheckpointStore::in_memory();
+    let session = store.session("main").unwrap();
+    let mut auto =
+        session.automatic(Automatic::new().on("level done").after_difference(1, SECOND * 10)).unwrap();
+    let options = hashed();
+    let first = world(1).poll_checkpoint(&mut auto, Some(0), &options).unwrap().unwrap();
+    assert_eq!(
+        (first.entities, &first.committed.checkpoint.trigger),
+        (2, &Trigger::Automatic("bytes differ".into()))
+    );
+    // What can't be captured is not even looked at before something is due.
+    let refused = SaveOptions::default().part_rows(NonZeroU32::MIN);
+    assert!(world(1).poll_checkpoint(&mut auto, Some(1), &refused).unwrap().is_none());
+    auto.event("level done");
+    let err = world(2).poll_checkpoint(&mut auto, Some(2), &refused).unwrap_err();
+    assert!(matches!(err, Error::NotInStore { .. }), "{err:?}");
+    // It is tried again once the back-off of a second is over, and the event is not forgotten.
+    assert!(world(2).poll_checkpoint(&mut auto, Some(3), &options).unwrap().is_none());
+    let made = world(2).poll_checkpoint(&mut auto, Some(1_000_000_002), &options).unwrap().unwrap();
+    assert_eq!(made.committed.checkpoint.trigger, Trigger::Automatic("level done".into()));
+    assert_eq!(made.committed.checkpoint.time, Some(1_000_000_002));
+    assert_eq!(store.len().unwrap(), 2);
+    let mut back = World::new();
+    back.restore_checkpoint(&session, &first.committed).unwrap();
+    assert_eq!(number(&mut back), Some(1));
 }
