@@ -8,8 +8,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 use keepstone::format::Codec;
 
 pub(crate) use checkpoint::{
-    BranchArgs, CheckpointVerb, CreateArgs, ExportArgs as CheckpointExportArgs, FindArgs, GetArgs,
-    ImportArgs as CheckpointImportArgs, Point, PointArgs, RestoreArgs,
+    BranchArgs, CheckpointVerb, CreateArgs, DiffsArg, ExportArgs as CheckpointExportArgs, ExportFormat,
+    FindArgs, GetArgs, ImportArgs as CheckpointImportArgs, Point, PointArgs, RestoreArgs,
+    VerifyArgs as CheckpointVerifyArgs,
 };
 pub(crate) use prune::PruneArgs;
 pub(crate) use slot::{
@@ -68,7 +69,7 @@ pub(crate) enum Verb {
         /// The file, or the directory of a log, of saves or of checkpoints
         path: PathBuf,
     },
-    /// Save what is left of a damaged container, write-ahead log, root of saves or snapshot of EdgeVec into a new one
+    /// Save what is left of a damaged container, write-ahead log, root of saves, store of checkpoints or snapshot of EdgeVec into a new one
     ///
     /// Every chunk whose checksum holds counts, wherever the damage is. Sections that are complete are kept. Of a world, columns that are
     /// complete and consistent are kept; entities stay, without the components that are lost. What was lost is listed.
@@ -76,6 +77,7 @@ pub(crate) enum Verb {
     /// Of a snapshot of EdgeVec (.evec), the rows that are in the file are kept, and what is behind them if it is whole.
     /// Of a log, all records that verify are copied in their order, and are numbered anew; a repair that was stopped leaves a part of them in OUT.
     /// Of a root of saves, all saves that verify are copied, under their ids and numbers and with their notes, into a new root.
+    /// Of a store of checkpoints, all whose states can be put together are kept under their ids and numbers, in a new store.
     /// OUT is on the disk when this returns, and PATH is left as it is.
     #[command(after_help = REPAIR_EXIT_CODES)]
     Repair(RepairArgs),
@@ -227,13 +229,16 @@ pub(crate) struct DemoArgs {
     /// Only save to a slot of these saves, over and over: what the demonstration kills another process in
     #[arg(long, hide = true)]
     pub(crate) saver: Option<PathBuf>,
+    /// Only make checkpoints in this store, over and over: likewise
+    #[arg(long, hide = true)]
+    pub(crate) checkpointer: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RepairArgs {
-    /// The damaged container, snapshot of EdgeVec, log directory, log segment, directory of saves or save
+    /// The damaged container, snapshot of EdgeVec, log directory, log segment, directory of saves or of checkpoints, or save
     pub(crate) path: PathBuf,
-    /// The file that is written; not the damaged one. Of a log or of saves, the directory, which must not be there yet
+    /// The file that is written; not the damaged one. Of a log, of saves or of checkpoints, the directory, which must not be there yet
     #[arg(long, value_name = "OUT")]
     pub(crate) out: PathBuf,
 }

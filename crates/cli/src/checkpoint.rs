@@ -6,10 +6,12 @@ mod edit;
 mod entry;
 mod exchange;
 mod graph;
+mod html;
 mod list;
 mod log;
 mod prune;
 mod restore;
+pub(crate) mod shape;
 mod show;
 mod store;
 pub(crate) mod verify;
@@ -18,8 +20,9 @@ use crate::args::CheckpointVerb;
 use crate::output::{Exit, Output};
 use crate::progress::Progress;
 
+pub(crate) use exchange::read_of_forge;
 pub(crate) use list::{Session, sessions_table};
-pub(crate) use store::is_store;
+pub(crate) use store::{is_left, is_store};
 
 /// Runs a verb and says how the command ends.
 pub(crate) fn run(verb: &CheckpointVerb, output: Output, progress: &Progress) -> Exit {
@@ -41,11 +44,19 @@ pub(crate) fn run(verb: &CheckpointVerb, output: Output, progress: &Progress) ->
         CheckpointVerb::Sessions { store } => {
             output.finish("checkpoint sessions", Some(store), list::sessions(store))
         }
-        CheckpointVerb::Log { store, session } => {
-            output.finish("checkpoint log", Some(store), log::run(store, session.as_deref()))
+        CheckpointVerb::Log(args) => {
+            let (store, session) = (&args.store, args.session.as_deref());
+            match &args.html {
+                None => output.finish("checkpoint log", Some(store), log::run(store, session)),
+                Some(out) => {
+                    let result = html::run(store, session, out, args.diffs);
+                    output.finish("checkpoint log", Some(store), result)
+                }
+            }
         }
-        CheckpointVerb::Diff { store, a, b } => {
-            output.finish("checkpoint diff", Some(store), diff::run(store, *a, *b))
+        CheckpointVerb::Diff { store, a, b, bytes, all } => {
+            let result = diff::run(store, *a, *b, *bytes, *all);
+            output.finish("checkpoint diff", Some(store), result)
         }
         CheckpointVerb::Tag { at, tags, remove } => {
             output.finish("checkpoint tag", Some(&at.store), edit::tag(at, tags, *remove))
@@ -70,10 +81,10 @@ pub(crate) fn run(verb: &CheckpointVerb, output: Output, progress: &Progress) ->
             progress.clear();
             output.finish("checkpoint import", Some(&args.store), result)
         }
-        CheckpointVerb::Verify { store } => {
-            let result = verify::verify(store, progress);
+        CheckpointVerb::Verify(args) => {
+            let result = verify::run(args, progress);
             progress.clear();
-            output.finish("checkpoint verify", Some(store), result)
+            output.finish("checkpoint verify", Some(&args.store), result)
         }
     }
 }

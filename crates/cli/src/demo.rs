@@ -1,11 +1,13 @@
 //! A world built, saved, loaded and compared, with what each step took.
 
 mod aw_save;
+mod checkpoints;
 mod ecs;
 mod floor;
 mod folder;
 mod in_bevy;
 mod in_hecs;
+mod killed;
 mod measure;
 mod memory;
 mod report;
@@ -49,6 +51,10 @@ fn show<M, W: Ecs<M>>(args: &DemoArgs, progress: &Progress) -> Result<Demonstrat
         slots::save_on(root)?;
         return Ok(Demonstration::new(W::NAME, 0));
     }
+    if let Some(path) = &args.checkpointer {
+        checkpoints::make_on(path)?;
+        return Ok(Demonstration::new(W::NAME, 0));
+    }
     let folder = Folder::new(args.dir.as_deref())?;
     let mut demonstration = Demonstration::new(W::NAME, args.entities);
     if args.memory_only {
@@ -68,6 +74,8 @@ fn show<M, W: Ecs<M>>(args: &DemoArgs, progress: &Progress) -> Result<Demonstrat
     }
     progress.step("saving to slots");
     demonstration.checks.extend(slots::check::<M, W>(args.entities, folder.path())?);
+    progress.step("making checkpoints");
+    checkpoints::show(&mut demonstration, folder.path())?;
     demonstration.checks.push(aw_save::check());
     if args.dir.is_some() {
         let kept = files.iter().take(kept);

@@ -5,7 +5,7 @@ use std::{
 
 use keepstone::{
     checkpoint::{self, CheckpointId, ContentId},
-    compat, ecs,
+    compat, ecs, forge,
     format::{self, FirstBytes, Format, Kind},
     slots::{self, SaveId},
     storage, world,
@@ -43,6 +43,12 @@ pub(crate) enum Error {
 
     #[error("{}: a {found} found; only a checkpoint export is imported", path.display())]
     NoExport { path: PathBuf, found: String },
+
+    #[error("{}: is no export of forge; leave --env-vars out", path.display())]
+    NoEnvVars { path: PathBuf },
+
+    #[error("{}", path.display())]
+    Forge { path: PathBuf, source: Box<forge::Error> },
 
     #[error("{}: {found} found; that of a root of saves is a container of kind save root", path.display())]
     NoSaveRoot { path: PathBuf, found: String },
@@ -174,6 +180,7 @@ impl Error {
             Self::Keep { source, .. } => source.kind(),
             Self::World { source, .. } | Self::Capture { source } => source.kind(),
             Self::Foreign { source, .. } => source.kind(),
+            Self::Forge { source, .. } => source.kind(),
             Self::UnknownFormat { .. }
             | Self::NothingLeft { .. }
             | Self::DeltaLost { .. }
@@ -208,6 +215,7 @@ impl Error {
             | Self::IsSections { .. }
             | Self::NoSave { .. }
             | Self::NoExport { .. }
+            | Self::NoEnvVars { .. }
             | Self::AlwaysLz4 { .. } => Kind::Misuse,
         }
     }

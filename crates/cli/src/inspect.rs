@@ -6,6 +6,7 @@ mod checkpoints;
 mod delta;
 mod edgevec;
 mod evec;
+mod forge;
 mod generations;
 mod keep;
 mod log;
@@ -28,6 +29,8 @@ use crate::progress::Progress;
 use crate::source::Source;
 use crate::text::Shown;
 
+pub(crate) use checkpoints::bytes_of as bytes_of_store;
+pub(crate) use forge::about as about_export;
 pub(crate) use save_head::TAGS as SAVE_TAGS;
 pub(crate) use sections::is_of_world;
 pub(crate) use world::{holds_worlds, is_column, numbers as world_numbers};
@@ -51,6 +54,7 @@ enum Contents {
     #[serde(rename = "edgevec-wal")]
     EdgeVec(Box<edgevec::Log>),
     Evec(Box<evec::Snapshot>),
+    Forge(Box<forge::Found>),
     Generations(Box<generations::Directory>),
     Saves(Box<saves::Root>),
     Save(Box<saves::SaveFile>),
@@ -72,11 +76,14 @@ pub(crate) fn run(path: &Path, progress: &Progress) -> Result<Inspected, Error> 
     if let Some(found) = crate::saves::find(path)? {
         return Ok(inspected(Contents::Saves(Box::new(saves::inspect(&found)?))));
     }
-    if crate::checkpoint::is_store(path)? {
+    if crate::checkpoint::is_left(path) {
         return Ok(inspected(Contents::Checkpoints(Box::new(checkpoints::inspect(path)?))));
     }
     if let Some(bytes) = crate::edgevec::find(path)? {
         return Ok(inspected(Contents::EdgeVec(Box::new(edgevec::inspect(path, &bytes)?))));
+    }
+    if crate::checkpoint::shape::is_of_forge(path, progress)? {
+        return Ok(inspected(Contents::Forge(Box::new(forge::inspect(path)?))));
     }
     let (source, format) = Source::open(path, progress)?;
     let contents = match format {
@@ -105,6 +112,7 @@ impl fmt::Display for Inspected {
             Contents::Log(log) => write!(f, "{log}"),
             Contents::EdgeVec(log) => write!(f, "{log}"),
             Contents::Evec(snapshot) => write!(f, "{snapshot}"),
+            Contents::Forge(found) => write!(f, "{found}"),
             Contents::Generations(generations) => write!(f, "{generations}"),
             Contents::Saves(root) => write!(f, "{root}"),
             Contents::Save(save) => write!(f, "{save}"),

@@ -1,6 +1,6 @@
 //! What programs keep in saves and checkpoints, as far as it can be shown without them.
 
-mod value;
+pub(crate) mod value;
 
 use keepstone::{
     ecs::{self, WorldDoc, list_worlds},
@@ -9,7 +9,7 @@ use keepstone::{
 };
 use serde::{Serialize, Serializer};
 
-use self::value::Json;
+pub(crate) use self::value::Json;
 use crate::inspect::holds_worlds;
 use crate::text::Hex;
 

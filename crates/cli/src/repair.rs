@@ -1,6 +1,7 @@
 //! What is left of a damaged container, as a container that loads.
 
 mod arrays;
+mod checkpoints;
 mod evec;
 mod found;
 mod generation;
@@ -99,6 +100,7 @@ pub(crate) enum Mended {
     Container(Repaired),
     Log(log::Repaired),
     Saves(saves::Copied),
+    Checkpoints(Box<checkpoints::Mended>),
 }
 
 /// Writes all that verifies of what is at `args.path` to `args.out`.
@@ -115,6 +117,10 @@ pub(crate) fn run_any(args: &RepairArgs, progress: &Progress) -> Result<Mended, 
     }
     if let Some(found) = crate::saves::find(path)? {
         return saves::run(path, &found, &args.out, progress).map(Mended::Saves);
+    }
+    if crate::checkpoint::is_left(path) {
+        let mended = checkpoints::run(path, &args.out, progress)?;
+        return Ok(Mended::Checkpoints(Box::new(mended)));
     }
     run(args, progress).map(Mended::Container)
 }
@@ -221,6 +227,7 @@ impl Report for Mended {
             Self::Container(repaired) => repaired.exit(),
             Self::Log(repaired) => repaired.exit(),
             Self::Saves(copied) => copied.exit(),
+            Self::Checkpoints(mended) => mended.exit(),
         }
     }
 
@@ -229,6 +236,7 @@ impl Report for Mended {
             Self::Container(repaired) => &repaired.warnings,
             Self::Log(_) => &[],
             Self::Saves(copied) => copied.warnings(),
+            Self::Checkpoints(mended) => mended.warnings(),
         }
     }
 }
@@ -239,6 +247,7 @@ impl fmt::Display for Mended {
             Self::Container(repaired) => repaired.fmt(f),
             Self::Log(repaired) => repaired.fmt(f),
             Self::Saves(copied) => copied.fmt(f),
+            Self::Checkpoints(mended) => mended.fmt(f),
         }
     }
 }

@@ -54,7 +54,7 @@ pub(crate) enum Checked {
     File(Verified),
     Log(log::Verified),
     Saves(saves::Checked),
-    Checkpoints(checkpoint::verify::Checked),
+    Checkpoints(Box<checkpoint::verify::Checked>),
 }
 
 /// Checks the file at `path`.
@@ -83,8 +83,9 @@ pub(crate) fn run_any(path: &Path, progress: &Progress) -> Result<Checked, Error
     if let Some(found) = crate::saves::find(path)? {
         return saves::verify(&found, None, progress).map(Checked::Saves);
     }
-    if checkpoint::is_store(path)? {
-        return checkpoint::verify::verify(path, progress).map(Checked::Checkpoints);
+    if checkpoint::is_left(path) {
+        return checkpoint::verify::verify(path, progress)
+            .map(|checked| Checked::Checkpoints(Box::new(checked)));
     }
     if let Some(bytes) = crate::edgevec::find(path)? {
         return edgevec::verify(path, &bytes).map(Checked::File);

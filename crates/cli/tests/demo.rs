@@ -14,18 +14,21 @@ fn a_thousand_entities_come_back_and_every_check_holds() {
     let values = document["values"].as_u64().unwrap();
     assert!((2350..2400).contains(&values), "{values}");
     let checks = document["checks"].as_array().unwrap();
-    assert_eq!(checks.len(), 16);
+    assert_eq!(checks.len(), 21);
     assert!(checks.iter().all(|check| check["ok"] == true), "{checks:?}");
     let measurements = document["measurements"].as_array().unwrap();
-    assert_eq!(measurements.len(), 6);
+    assert_eq!(measurements.len(), 8);
     for measurement in measurements {
         let number = |key: &str| measurement[key].as_u64().unwrap();
         assert!(
-            number("time_ns") > 0 && number("floor_time_ns") > 0 && number("bytes") > 1000,
+            number("time_ns") > 0 && number("floor_time_ns") > 0 && number("bytes") > 50,
             "{measurement}"
         );
         assert!(measurement["ratio"].as_f64().unwrap() > 0.0);
     }
+    let states = &document["states"];
+    let (bytes, stored) = (states["bytes"].as_u64().unwrap(), states["stored"].as_u64().unwrap());
+    assert!(states["checkpoints"] == 300 && bytes > 5_000_000 && stored * 40 <= bytes, "{states}");
     assert!(document["files"].as_array().unwrap().is_empty());
     let sizes: Vec<_> = document["sizes"].as_array().unwrap().iter().map(|size| &size["in_parts"]).collect();
     assert_eq!(sizes, [true, false, false]);
@@ -65,7 +68,7 @@ fn hecs_shows_the_same_world_but_for_the_resource() {
         assert_eq!(number(&hecs, key) + 1, number(&bevy, key), "{key}");
     }
     let checks = hecs["checks"].as_array().unwrap();
-    assert_eq!(checks.len(), 16);
+    assert_eq!(checks.len(), 21);
     assert!(checks.iter().all(|check| check["ok"] == true), "{checks:?}");
 }
 
@@ -101,4 +104,35 @@ fn a_directory_that_cannot_be_made_is_an_error() {
     let answer = run(&["demo", "--entities", "1", "--dir", dir.to_str().unwrap(), "--json"]);
     assert_eq!(answer.exit, 2);
     assert_eq!(answer.json()["verb"], "demo");
+}
+
+#[test]
+fn checkpoints_are_part_of_what_is_shown() {
+    let answer = run(&["demo", "--entities", "1"]);
+    assert_eq!(answer.exit, 0, "{}", answer.out);
+    for line in [
+        "300 checkpoints of an agent: ",
+        "checkpoint ",
+        "restore ",
+        "ok  checkpoints of an agent, a fortieth of its states, equal ",
+        "ok  earlier checkpoint restored, undone, gone on from ",
+        "ok  killed while checkpointing, none lost ",
+        "ok  pruned, what stays is equal ",
+        "ok  every checkpoint verified ",
+    ] {
+        assert!(
+            answer.out.lines().any(|found| found.trim_start().starts_with(line)),
+            "{line}: {}",
+            answer.out
+        );
+    }
+}
+
+#[test]
+fn a_process_that_makes_checkpoints_is_stopped_by_a_store_that_is_open() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("store");
+    let _open = keepstone::checkpoint::CheckpointStore::open(&path).unwrap();
+    let answer = run(&["demo", "--checkpointer", path.to_str().unwrap()]);
+    assert_eq!((answer.exit, answer.out.as_str()), (2, ""), "{}", answer.err);
 }

@@ -55,6 +55,14 @@ fn snapshots_of_edgevec_are_imported_and_repaired_as_the_guide_says() {
 }
 
 #[test]
+fn exports_of_forge_are_imported_as_the_guide_says() {
+    let dir = TempDir::new().unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../compat/tests/fixtures/forge/export_all.json");
+    fs::copy(path, dir.path().join("export_all.json")).unwrap();
+    check("from-forge.md", &dir, &[0, 0, 0, 0]);
+}
+
+#[test]
 fn damaged_logs_are_repaired_as_the_guide_says() {
     let dir = TempDir::new().unwrap();
     let log = dir.path().join("index/wal");

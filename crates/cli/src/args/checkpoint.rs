@@ -1,4 +1,7 @@
-use std::{path::PathBuf, str::FromStr};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use clap::Subcommand;
 use keepstone::checkpoint::CheckpointId;
@@ -50,17 +53,12 @@ pub(crate) enum CheckpointVerb {
     /// Draw which checkpoint goes on from which, the newest on top
     ///
     /// Each checkpoint is a star in the column of its line; where lines meet they go on from the same one. In round brackets stand the branches whose head it is, in square ones its tags.
+    /// With --html it is written to a page instead, which shows messages, tags, sizes and what each checkpoint changed in a browser, and fetches nothing.
     #[command(after_help = EXIT_CODES)]
-    Log {
-        /// The directory of the store
-        store: PathBuf,
-        /// Only this session
-        #[arg(long)]
-        session: Option<String>,
-    },
-    /// Say whether the states of two checkpoints are the same, and how much differs
+    Log(LogArgs),
+    /// Say what changed between the states of two checkpoints
     ///
-    /// Counts what has to change in the state of A to make that of B of it. What a change means only the program knows; of worlds `get` makes files whose entities `keepstone diff` compares.
+    /// Serde values and JSON are compared by field, key and element, worlds by entity, component and field; of other bytes it is counted what has to change in the state of A to make that of B of it.
     #[command(after_help = DIFF_EXIT_CODES)]
     Diff {
         /// The directory of the store
@@ -71,6 +69,12 @@ pub(crate) enum CheckpointVerb {
         /// The second checkpoint
         #[arg(value_name = "B")]
         b: Point,
+        /// Compare bytes, whatever they are
+        #[arg(long)]
+        bytes: bool,
+        /// List all changes, and not only the first hundred
+        #[arg(long)]
+        all: bool,
     },
     /// Put tags on a checkpoint, or take them off
     #[command(after_help = EXIT_CODES)]
@@ -109,23 +113,35 @@ pub(crate) enum CheckpointVerb {
     Prune(Box<PruneArgs>),
     /// Write checkpoints to a file of their own, which `import` takes
     ///
-    /// Sessions, branches and all that is said about checkpoints are in it; how heads have moved is not. OUT is on the disk when this returns. If it was there it is replaced in one step.
+    /// A container (.keep) has states as they are kept, as differences, exactly; JSON is for people and other programs, and bytes of states come back from it as they are. Sessions, branches and all that is said about checkpoints are in both; how heads have moved is not. OUT is on the disk when this returns. If it was there it is replaced in one step.
     #[command(after_help = EXIT_CODES)]
     Export(ExportArgs),
-    /// Take in checkpoints that were exported
+    /// Take in checkpoints that were exported, by `export` or by forge
     ///
-    /// They keep their ids; those that are there already are passed over, so that doing it twice changes nothing. The store is made if it is missing. A branch that has gone on here in another way stays
+    /// What is in IN says what it is: a container, our JSON, or either of the JSON files that forge exports. Checkpoints keep their ids; those that are there already are passed over, so that doing it twice changes nothing. The store is made if it is missing. A branch that has gone on here in another way stays
     /// as it is, and that of IN gets a free name.
     #[command(after_help = EXIT_CODES)]
     Import(ImportArgs),
     /// Put the state of every checkpoint together, and say which are damaged; changes nothing
     ///
-    /// Each state is compared with the hash that was taken when it was checkpointed. Works while a program has the store open.
+    /// Each state is compared with the hash that was taken when it was checkpointed, and every byte of manifests, packs and journal is checked. Works while a program has the store open.
     #[command(after_help = EXIT_CODES)]
-    Verify {
-        /// The directory of the store
-        store: PathBuf,
-    },
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// The directory of the store
+    pub(crate) store: PathBuf,
+    /// Only so many checkpoints, the same ones for the same seed; packs are not read whole
+    #[arg(long, value_name = "N", conflicts_with = "id")]
+    pub(crate) sample: Option<usize>,
+    /// Which ones those are
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, requires = "sample")]
+    pub(crate) seed: u64,
+    /// Only this checkpoint, and what it stands on
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<Point>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -199,6 +215,41 @@ pub(crate) struct FindArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct LogArgs {
+    /// The directory of the store
+    pub(crate) store: PathBuf,
+    /// Only this session
+    #[arg(long)]
+    pub(crate) session: Option<String>,
+    /// The page that is written; it is on the disk when this returns, and if it was there it is replaced in one step
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// How many bytes of what each checkpoint changed the page shows at most, or `none`; of all together it has at most 16 MiB, of the newest
+    #[arg(long, value_name = "BYTES", requires = "html", default_value = "8192")]
+    pub(crate) diffs: DiffsArg,
+}
+
+/// How much of what a checkpoint changed is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DiffsArg {
+    None,
+    /// At most so many bytes of each.
+    Bytes(usize),
+}
+
+impl FromStr for DiffsArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("none" | "0", _) => Ok(Self::None),
+            (_, Ok(bytes)) => Ok(Self::Bytes(bytes)),
+            _ => Err("it has to be a number of bytes, or none".to_owned()),
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct ExportArgs {
     /// The directory of the store
     pub(crate) store: PathBuf,
@@ -211,6 +262,31 @@ pub(crate) struct ExportArgs {
     /// Only the head of this branch, and what it goes back to
     #[arg(long, requires = "session")]
     pub(crate) branch: Option<String>,
+    /// The format that is written; without it json if OUT ends in .json, else keep
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<ExportFormat>,
+}
+
+/// A format of exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ExportFormat {
+    Keep,
+    Json,
+}
+
+impl ExportFormat {
+    /// The one that a name is for.
+    pub(crate) fn of(out: &Path) -> Self {
+        let is_json = out.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
+        if is_json { Self::Json } else { Self::Keep }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Json => "json",
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -220,6 +296,9 @@ pub(crate) struct ImportArgs {
     /// The file that is read
     #[arg(value_name = "IN")]
     pub(crate) input: PathBuf,
+    /// Keep the environment variables in states of forge, among which secrets may be
+    #[arg(long)]
+    pub(crate) env_vars: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -260,6 +339,16 @@ impl FromStr for Point {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn differences_are_bytes_or_none() {
+        assert_eq!("none".parse(), Ok(DiffsArg::None));
+        assert_eq!("0".parse(), Ok(DiffsArg::None));
+        assert_eq!("4096".parse(), Ok(DiffsArg::Bytes(4096)));
+        for text in ["", "all", "-1", "4 KiB"] {
+            assert!(text.parse::<DiffsArg>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn checkpoints_are_named_by_id_or_number() {

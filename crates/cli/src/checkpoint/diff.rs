@@ -1,11 +1,11 @@
+mod view;
+
 use std::{fmt, path::Path};
 
-use keepstone::checkpoint::{
-    CheckpointReader,
-    delta::{Delta, DeltaKind, Options},
-};
+use keepstone::checkpoint::CheckpointReader;
 use serde::Serialize;
 
+use self::view::View;
 use super::{
     entry::{Entry, Heads},
     store,
@@ -13,7 +13,7 @@ use super::{
 use crate::args::Point;
 use crate::error::Error;
 use crate::output::{Exit, Report};
-use crate::text::{Shown, count, plural};
+use crate::text::{Shown, count};
 
 /// What `checkpoint diff` found.
 #[derive(Debug, Serialize)]
@@ -22,73 +22,23 @@ pub(super) struct Compared {
     name: String,
     a: Entry,
     b: Entry,
+    /// Whether both hold the same, be it in the same bytes or not.
     equal: bool,
-    /// How the bytes of B stand to those of A.
-    change: Change,
-    /// How many ranges of bytes change; none: too much does, and all of B is new.
-    ranges: Option<usize>,
-    /// Bytes of B that A doesn't have there.
-    new_bytes: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Change {
-    None,
-    /// What stays keeps its place.
-    Aligned,
-    /// What stays has moved, and keeps its order.
-    Shifted,
-    /// What stays has another order.
-    Moved,
-    /// Hardly anything stays.
-    Rewritten,
+    #[serde(flatten)]
+    view: View,
 }
 
 /// Compares the states of two checkpoints.
-pub(super) fn run(path: &Path, a: Point, b: Point) -> Result<Compared, Error> {
+pub(super) fn run(path: &Path, a: Point, b: Point, bytes: bool, all: bool) -> Result<Compared, Error> {
     let reader = CheckpointReader::open(path)?;
     let (a, b) = (store::find(&reader, a)?, store::find(&reader, b)?);
     let (left, right) = (reader.state(a.id)?, reader.state(b.id)?);
     store::check(&a, &left)?;
     store::check(&b, &right)?;
-    let equal = left.layout() == right.layout() && left.bytes() == right.bytes();
-    let (change, ranges, new_bytes) = if left.bytes() == right.bytes() {
-        (Change::None, Some(0), 0)
-    } else {
-        match Delta::between(left.bytes(), right.bytes(), &Options::new()) {
-            Some(delta) => {
-                let stats = delta.stats();
-                (Change::of(delta.kind()), Some(stats.ops), stats.literal_bytes)
-            }
-            None => (Change::Rewritten, None, right.bytes().len()),
-        }
-    };
+    let view = View::of(&left, &right, bytes, all);
     let heads = Heads::of(&reader.sessions());
     let (a, b) = (Entry::new(&a, &heads), Entry::new(&b, &heads));
-    Ok(Compared { name: path.display().to_string(), a, b, equal, change, ranges, new_bytes })
-}
-
-impl Change {
-    fn of(kind: DeltaKind) -> Self {
-        match kind {
-            DeltaKind::Aligned => Self::Aligned,
-            DeltaKind::Shifted => Self::Shifted,
-            DeltaKind::Moved => Self::Moved,
-            _ => Self::Rewritten,
-        }
-    }
-
-    /// What stays, in words.
-    fn words(self) -> &'static str {
-        match self {
-            Self::None => "their bytes are the same, but not what they are",
-            Self::Aligned => "all that stays keeps its place",
-            Self::Shifted => "what stays is in the same order, and some of it at another place",
-            Self::Moved => "what stays is in another order",
-            Self::Rewritten => "hardly anything stays",
-        }
-    }
+    Ok(Compared { name: path.display().to_string(), a, b, equal: view.is_equal(), view })
 }
 
 impl Report for Compared {
@@ -100,20 +50,15 @@ impl Report for Compared {
 impl fmt::Display for Compared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (a, b) = (&self.a, &self.b);
+        let (a_bytes, b_bytes) = (count(a.bytes), count(b.bytes));
         write!(f, "{}: #{} and #{} ", Shown(&self.name), a.number, b.number)?;
-        if self.equal {
-            return writeln!(f, "are the same, {} bytes", count(a.bytes));
+        if !self.equal {
+            return write!(f, "differ\n  {a_bytes} bytes -> {b_bytes} bytes\n{}", self.view);
         }
-        writeln!(f, "differ")?;
-        writeln!(f, "  {} bytes -> {} bytes", count(a.bytes), count(b.bytes))?;
-        let new = count(self.new_bytes as u64);
-        match self.ranges {
-            Some(ranges) => {
-                let ranges = plural(ranges as u64, "changed range");
-                writeln!(f, "  {ranges}, {new} bytes of them new")?;
-            }
-            None => writeln!(f, "  all {new} bytes are new")?,
+        if a.content == b.content {
+            writeln!(f, "are the same, {a_bytes} bytes")
+        } else {
+            writeln!(f, "hold the same in other bytes, {a_bytes} and {b_bytes} bytes")
         }
-        writeln!(f, "  {}", self.change.words())
     }
 }

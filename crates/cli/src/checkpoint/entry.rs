@@ -130,7 +130,7 @@ impl Entry {
 }
 
 /// What the layout of a state is called.
-pub(super) fn layout_name(layout: StateLayout) -> &'static str {
+pub(in crate::checkpoint) fn layout_name(layout: StateLayout) -> &'static str {
     match layout {
         StateLayout::Bytes => "bytes",
         StateLayout::Value => "value",

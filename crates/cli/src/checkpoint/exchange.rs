@@ -1,24 +1,28 @@
-use std::fmt;
+use std::{fmt, path::Path};
 
 use keepstone::{
-    checkpoint::Selection,
-    format::{FileKind, Limits, ReadAt as _, Reader},
+    checkpoint::{CheckpointStore, Imported, Selection},
+    forge::{self, Export, Secrets},
+    format::Limits,
 };
 use serde::Serialize;
 
-use super::store;
-use crate::args::{CheckpointExportArgs, CheckpointImportArgs};
+use super::{shape::Shape, store};
+use crate::args::{CheckpointExportArgs, CheckpointImportArgs, ExportFormat};
 use crate::convert;
 use crate::error::Error;
+use crate::inspect;
 use crate::output::{Exit, Report};
 use crate::progress::Progress;
-use crate::source::Source;
+use crate::source;
 use crate::text::{Shown, count, plural};
 
 /// What `checkpoint export` wrote.
 #[derive(Debug, Serialize)]
 pub(super) struct Exported {
     out: String,
+    /// The format that was written.
+    format: &'static str,
     checkpoints: u64,
     sessions: u64,
     branches: u64,
@@ -31,6 +35,8 @@ pub(super) struct Exported {
 #[derive(Debug, Serialize)]
 pub(super) struct TakenIn {
     input: String,
+    /// The format that was read.
+    format: &'static str,
     imported: u64,
     /// Checkpoints that were there.
     known: u64,
@@ -38,6 +44,10 @@ pub(super) struct TakenIn {
     sessions: Vec<String>,
     /// Branches that have another name here.
     renamed: Vec<Renamed>,
+    /// What of an export of forge is not in the store.
+    lost: Vec<String>,
+    /// The ids of those of forge's checkpoints whose checksum fits nothing; they are imported.
+    unfit: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,12 +68,17 @@ pub(super) fn export(args: &CheckpointExportArgs) -> Result<Exported, Error> {
     };
     convert::refuse_special(&args.out)?;
     let store = store::open_existing(&args.store)?;
+    let format = args.format.unwrap_or_else(|| ExportFormat::of(&args.out));
     let (exported, bytes) = convert::replace(&args.out, |mut out| {
-        let exported = store.export(&selection, &mut out)?;
+        let exported = match format {
+            ExportFormat::Keep => store.export(&selection, &mut out),
+            ExportFormat::Json => store.export_json(&selection, &mut out),
+        }?;
         Ok((out, exported))
     })?;
     Ok(Exported {
         out: args.out.display().to_string(),
+        format: format.name(),
         checkpoints: exported.checkpoints,
         sessions: exported.sessions,
         branches: exported.branches,
@@ -75,26 +90,65 @@ pub(super) fn export(args: &CheckpointExportArgs) -> Result<Exported, Error> {
 /// Takes checkpoints in.
 pub(super) fn import(args: &CheckpointImportArgs, progress: &Progress) -> Result<TakenIn, Error> {
     // Looked at before a store is made: what is no export makes none.
-    let (source, _) = Source::open(&args.input, progress)?;
-    let keep = |source| Error::Keep { path: args.input.clone(), source };
-    let reader = Reader::open(&source, Limits::for_file_len(source.len())).map_err(keep)?;
-    let kind = reader.header().kind;
-    if kind != FileKind::CHECKPOINT_EXPORT {
-        return Err(Error::NoExport { path: args.input.clone(), found: kind.to_string() });
+    let (source, shape) = Shape::of(&args.input, progress)?;
+    if args.env_vars && shape != Shape::Forge {
+        return Err(Error::NoEnvVars { path: args.input.clone() });
     }
-    let imported = store::open(&args.store)?.import(&source)?;
-    let renamed = imported.renamed.iter().map(|renamed| Renamed {
-        session: renamed.session.to_string(),
-        branch: renamed.branch.to_string(),
-        to: renamed.to.to_string(),
-    });
-    Ok(TakenIn {
-        input: args.input.display().to_string(),
-        imported: imported.imported,
-        known: imported.known,
-        sessions: imported.sessions.iter().map(ToString::to_string).collect(),
-        renamed: renamed.collect(),
+    let open = || store::open(&args.store);
+    Ok(match shape {
+        Shape::Keep => TakenIn::new(args, shape, &open()?.import(&source)?),
+        Shape::Json => TakenIn::new(args, shape, &open()?.import_json(&source)?),
+        Shape::Forge => of_forge(args, open)?,
     })
+}
+
+/// Takes in an export of forge.
+fn of_forge(
+    args: &CheckpointImportArgs,
+    open: impl FnOnce() -> Result<CheckpointStore, Error>,
+) -> Result<TakenIn, Error> {
+    let foreign = |source| Error::Forge { path: args.input.clone(), source: Box::new(source) };
+    let secrets = if args.env_vars { Secrets::Keep } else { Secrets::Drop };
+    let bytes = read_of_forge(&args.input)?;
+    let limits = Limits::for_file_len(bytes.len() as u64);
+    let export = Export::read(&bytes, &limits, secrets).map_err(|source| foreign(source.into()))?;
+    forge::checkpoints(&export).map_err(foreign)?;
+    let imported = forge::import_read(&open()?, &export).map_err(foreign)?;
+    let mut taken = TakenIn::new(args, Shape::Forge, &imported.checkpoints);
+    if imported.env_vars_dropped > 0 {
+        let dropped = plural(imported.env_vars_dropped, "environment variable");
+        taken.lost.push(format!("{dropped}; --env-vars takes them"));
+    }
+    taken.lost.extend(inspect::about_export(&export));
+    let times = |(member, count): (&String, &u64)| format!("member {member}, {}", plural(*count, "time"));
+    taken.lost.extend(imported.unknown.iter().map(times));
+    taken.unfit = imported.unfit.iter().map(ToString::to_string).collect();
+    Ok(taken)
+}
+
+/// The bytes of an export of forge, which is read whole.
+pub(crate) fn read_of_forge(path: &Path) -> Result<Vec<u8>, Error> {
+    source::read(path, Limits::default().decoded_max)
+}
+
+impl TakenIn {
+    fn new(args: &CheckpointImportArgs, shape: Shape, imported: &Imported) -> Self {
+        let renamed = imported.renamed.iter().map(|renamed| Renamed {
+            session: renamed.session.to_string(),
+            branch: renamed.branch.to_string(),
+            to: renamed.to.to_string(),
+        });
+        Self {
+            input: args.input.display().to_string(),
+            format: shape.name(),
+            imported: imported.imported,
+            known: imported.known,
+            sessions: imported.sessions.iter().map(ToString::to_string).collect(),
+            renamed: renamed.collect(),
+            lost: Vec::new(),
+            unfit: Vec::new(),
+        }
+    }
 }
 
 impl Report for Exported {
@@ -128,6 +182,12 @@ impl fmt::Display for TakenIn {
             let Renamed { session, branch, to } = renamed;
             let (session, branch, to) = (Shown(session), Shown(branch), Shown(to));
             writeln!(f, "  branch {branch} of session {session} is {to} here: its own {branch} has gone on")?;
+        }
+        for lost in &self.lost {
+            writeln!(f, "  not kept: {}", Shown(lost))?;
+        }
+        for id in &self.unfit {
+            writeln!(f, "  checkpoint {id}: its checksum fits nothing; it is imported as it is")?;
         }
         Ok(())
     }

@@ -2,10 +2,10 @@ use std::{borrow::Cow, fmt, io::Write as _, path::Path};
 
 use keepstone::{
     checkpoint::{
-        Checkpoint, CheckpointReader, CheckpointStore, Error as StoreError, FromPayload, PayloadError,
-        Session, State, StateLayout,
+        Checkpoint, CheckpointReader, CheckpointStore, Error as StoreError, PayloadError, Session, State,
+        StateLayout,
     },
-    format::{self, ReadAt, Reader, SectionId},
+    format,
 };
 use serde::Serialize;
 
@@ -72,7 +72,7 @@ pub(super) fn restore(args: &RestoreArgs, json: bool) -> Result<Answer, Error> {
     let state = store.state(checkpoint.id)?;
     let written = write(&checkpoint, &state, out.as_deref(), json)?;
     // Last: whoever didn't get the state has not gone back to it.
-    let Unread = session.restore(checkpoint.id)?;
+    session.reset(checkpoint.id)?;
     let head = Head { branch: session.branch_name().to_owned(), before };
     let heads = Heads::of(&store.sessions()?);
     Ok(Answer::new(Entry::new(&checkpoint, &heads), Some(head), written))
@@ -132,19 +132,6 @@ fn write(checkpoint: &Checkpoint, state: &State, out: Option<&Path>, json: bool)
         Ok((file, ()))
     })?;
     Ok(Written { out: Some(path.display().to_string()), bytes_out: Some(bytes_out), payload: None })
-}
-
-/// A payload that nobody looks at: its state has been handed out already.
-struct Unread;
-
-impl FromPayload for Unread {
-    fn from_payload<R: ReadAt>(_: &Reader<R>) -> Result<Self, PayloadError> {
-        Ok(Self)
-    }
-
-    fn from_section(_: SectionId, _: &[u8]) -> Option<Result<Self, PayloadError>> {
-        Some(Ok(Self))
-    }
 }
 
 impl Answer {

@@ -14,11 +14,21 @@ use crate::slot::now;
 
 /// The directory of the manifests in that of a store: FORMAT.md, section 14.
 const MANIFESTS: &str = "manifests";
+/// That of the packs.
+const PACKS: &str = "packs";
 
 /// Whether a directory is a store of checkpoints.
 pub(crate) fn is_store(path: &Path) -> Result<bool, Error> {
     let dir = path.join(MANIFESTS);
     Ok(dir.is_dir() && OsFiles.list(&dir)?.iter().any(|name| is_manifest(name)))
+}
+
+/// Whether a directory is, or was, a store of checkpoints: its manifests may be lost.
+pub(crate) fn is_left(path: &Path) -> bool {
+    [MANIFESTS, PACKS].iter().any(|folder| {
+        let names = OsFiles.list(&path.join(folder)).unwrap_or_default();
+        names.iter().any(|name| is_manifest(name))
+    })
 }
 
 fn is_manifest(name: &OsStr) -> bool {

@@ -19,7 +19,9 @@ pub(crate) struct Demonstration {
     /// Whether the program was built with optimisation; else its times mean little.
     is_release: bool,
     pub(super) sizes: Vec<Size>,
-    /// Empty where the world is too large for what they need.
+    /// How many bytes the states of an agent have, and what its checkpoints take. Absent where none were made.
+    pub(super) states: Option<States>,
+    /// Those of worlds are not there where the world is too large for what they need.
     pub(super) measurements: Vec<Measurement>,
     pub(super) memory: Vec<Footprint>,
     pub(super) checks: Vec<Check>,
@@ -33,6 +35,23 @@ pub(super) struct Size {
     codec: String,
     in_parts: bool,
     bytes: u64,
+}
+
+/// How large checkpoints are.
+#[derive(Debug, Serialize)]
+pub(super) struct States {
+    pub(super) checkpoints: u64,
+    /// Bytes of all states.
+    pub(super) bytes: u64,
+    /// Bytes of all files of the store.
+    pub(super) stored: u64,
+}
+
+impl States {
+    /// How many times smaller the files are.
+    pub(super) fn times(&self) -> u64 {
+        self.bytes / self.stored.max(1)
+    }
 }
 
 /// Something that has to hold.
@@ -58,6 +77,7 @@ impl Demonstration {
             values: 0,
             is_release: cfg!(not(debug_assertions)),
             sizes: Vec::new(),
+            states: None,
             measurements: Vec::new(),
             memory: Vec::new(),
             checks: Vec::new(),
@@ -119,6 +139,18 @@ impl fmt::Display for Demonstration {
                 count(bytes.bytes),
                 codec_name(&bytes.codec),
                 if bytes.in_parts { ", in parts" } else { "" }
+            )?;
+        }
+        if let Some(states) = &self.states {
+            writeln!(
+                f,
+                "{} of an agent: {} ({} bytes) of states\n  {} ({} bytes) of files, {} times smaller",
+                plural(states.checkpoints, "checkpoint"),
+                size(states.bytes),
+                count(states.bytes),
+                size(states.stored),
+                count(states.stored),
+                count(states.times()),
             )?;
         }
         if !self.measurements.is_empty() {

@@ -1,11 +1,6 @@
 //! Saves in slots: a world and a value, rotation, a process that is killed while it saves, damage and what is loaded in its place.
 
-use std::{
-    env,
-    io::{self, BufRead as _, BufReader, Write as _},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::path::{Path, PathBuf};
 
 use keepstone::{
     WorldFiles as _,
@@ -16,6 +11,7 @@ use keepstone::{
 use serde::{Deserialize, Serialize};
 
 use super::ecs::Ecs;
+use super::killed;
 use super::report::Check;
 use super::world;
 use crate::error::Error;
@@ -86,9 +82,7 @@ pub(super) fn save_on(root: &Path) -> Result<(), Error> {
     let manager = SaveManager::open(root, options().keep(Keep::all(u32::MAX)))?;
     for chapter in 1..SAVES_MAX {
         let saved = manager.save(PLAYER, KILLED_SLOT, &State::new(chapter))?;
-        let mut out = io::stdout().lock();
-        let said = writeln!(out, "ACK {}", saved.id()).and_then(|()| out.flush());
-        said.map_err(|source| Error::Stdout { source })?;
+        killed::acknowledge(saved.id())?;
     }
     Ok(())
 }
@@ -144,7 +138,7 @@ fn check_rotation(manager: &SaveManager) -> Result<Check, Error> {
 /// Kills a process that saves, and looks for every save that it has acknowledged.
 fn check_kill(root: &Path) -> Result<Check, Error> {
     const NAME: &str = "killed while saving, no save lost";
-    let acked = match kill_saver(root) {
+    let acked: Vec<SaveId> = match killed::acknowledged("--saver", root, ACKED) {
         Ok(acked) => acked,
         Err(error) => return Ok(Check::new(NAME, false, format!("no process could be started: {error}"))),
     };
@@ -163,28 +157,6 @@ fn check_kill(root: &Path) -> Result<Check, Error> {
     );
     let is_good = missing == 0 && acked.len() >= ACKED && is_latest && is_whole && loaded.recovered.is_none();
     Ok(Check::new(NAME, is_good, detail))
-}
-
-/// The saves that a process acknowledged before it was killed.
-fn kill_saver(root: &Path) -> io::Result<Vec<SaveId>> {
-    let mut command = Command::new(env::current_exe()?);
-    command.arg("demo").arg("--saver").arg(root).stdin(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.stdout(Stdio::piped()).spawn()?;
-    let mut acked = Vec::new();
-    if let Some(out) = child.stdout.take() {
-        let mut lines = BufReader::new(out);
-        let mut line = String::new();
-        // What it had said before it was killed counts too; half a line does not.
-        while lines.read_line(&mut line)? > 0 && line.ends_with('\n') {
-            acked.extend(line.strip_prefix("ACK ").and_then(|id| id.trim_end().parse::<SaveId>().ok()));
-            line.clear();
-            if acked.len() == ACKED {
-                child.kill()?;
-            }
-        }
-    }
-    child.wait()?;
-    Ok(acked)
 }
 
 /// Damages the newest save of a slot: the one before it is loaded, and it is said what was lost.
@@ -232,8 +204,8 @@ fn check_list(root: &Path) -> Result<Check, Error> {
     Ok(Check::new("saves listed while they are open", is_good, detail))
 }
 
-/// The saves, which are removed.
-struct Root(PathBuf);
+/// A directory that is removed with all that is in it.
+pub(super) struct Root(pub(super) PathBuf);
 
 impl Drop for Root {
     #[expect(

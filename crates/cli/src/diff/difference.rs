@@ -1,8 +1,9 @@
 use std::fmt;
 
+use keepstone::ecs::{DiffAbout, DiffCounts, WorldChange};
 use serde::Serialize;
 
-use crate::text::{Shown, cut, plural};
+use crate::text::{Shown, cut, date, plural};
 
 /// What a difference is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -39,7 +40,54 @@ pub(super) struct Difference {
     pub(super) b: Option<String>,
 }
 
+impl From<WorldChange> for Difference {
+    fn from(change: WorldChange) -> Self {
+        let what = match change.about {
+            DiffAbout::Schema => About::Schema,
+            DiffAbout::Metadata => About::Metadata,
+            DiffAbout::Resource => About::Resource,
+            DiffAbout::Entity => About::Entity,
+            DiffAbout::Component => About::Component,
+            _ => About::Value,
+        };
+        let mut difference = Self {
+            what,
+            entity: change.entity,
+            name: change.name,
+            path: change.path,
+            a: change.before,
+            b: change.after,
+        };
+        if what == About::Metadata {
+            difference.reword();
+        }
+        difference
+    }
+}
+
 impl Difference {
+    /// A world that one file has alone.
+    pub(super) fn of_world(name: &str, entities: u32, is_first: bool) -> Self {
+        let text = Some(plural(entities, "entity"));
+        let (a, b) = if is_first { (text, None) } else { (None, text) };
+        let name = (!name.is_empty()).then(|| name.to_owned());
+        Self { what: About::World, entity: None, name, path: None, a, b }
+    }
+
+    /// Writes times and counts of metadata as people do.
+    fn reword(&mut self) {
+        let reworded: fn(&str) -> Option<String> = match self.name.as_deref() {
+            Some("created") => |text| text.parse().ok().map(date),
+            Some("foreign ids") => |text| text.parse::<u64>().ok().map(|count| plural(count, "id")),
+            _ => return,
+        };
+        for text in [&mut self.a, &mut self.b].into_iter().flatten() {
+            if let Some(other) = reworded(text) {
+                *text = other;
+            }
+        }
+    }
+
     /// Sign, subject, place in it, and what is there.
     pub(super) fn cells(&self) -> (&'static str, String, String, String) {
         let subject = match (self.what, &self.entity) {
@@ -79,7 +127,30 @@ pub(super) struct Totals {
     values: u64,
 }
 
+impl From<DiffCounts> for Totals {
+    fn from(counts: DiffCounts) -> Self {
+        Self {
+            worlds: 0,
+            schema: counts.schema,
+            metadata: counts.metadata,
+            resources: counts.resources,
+            entities_only_a: counts.entities_removed,
+            entities_only_b: counts.entities_added,
+            entities_changed: counts.entities_changed,
+            components_only_a: counts.components_removed,
+            components_only_b: counts.components_added,
+            components_changed: counts.components_changed,
+            values: counts.values,
+        }
+    }
+}
+
 impl Totals {
+    /// One world that one file has alone.
+    pub(super) fn of_world() -> Self {
+        Self { worlds: 1, ..Self::default() }
+    }
+
     /// How many differences there are, as they are listed.
     pub(super) fn all(&self) -> u64 {
         self.worlds
@@ -112,122 +183,5 @@ impl fmt::Display for Totals {
         part(self.metadata, plural(self.metadata, "difference") + " in metadata");
         part(self.schema, plural(self.schema, "difference") + " in the schema");
         f.write_str(&parts.join(", "))
-    }
-}
-
-/// Collects differences: counts all, and keeps the first.
-pub(super) struct Found {
-    totals: Totals,
-    listed: Vec<Difference>,
-    room: usize,
-    /// Whether the entity that is looked at has a difference.
-    is_changed: bool,
-}
-
-impl Found {
-    pub(super) fn new(room: usize) -> Self {
-        Self { totals: Totals::default(), listed: Vec::new(), room, is_changed: false }
-    }
-
-    /// How many more are listed.
-    pub(super) fn room(&self) -> usize {
-        self.room
-    }
-
-    pub(super) fn finish(self) -> (Totals, Vec<Difference>) {
-        (self.totals, self.listed)
-    }
-
-    pub(super) fn world(&mut self, name: &str, entities: u32, is_first: bool) {
-        self.totals.worlds += 1;
-        let text = Some(plural(entities, "entity"));
-        let (a, b) = if is_first { (text, None) } else { (None, text) };
-        let name = (!name.is_empty()).then(|| name.to_owned());
-        self.keep(|| Difference { what: About::World, entity: None, name, path: None, a, b });
-    }
-
-    pub(super) fn schema(&mut self, name: &str, path: &str, a: Option<String>, b: Option<String>) {
-        self.totals.schema += 1;
-        self.plain(About::Schema, name, path, a, b);
-    }
-
-    pub(super) fn metadata(&mut self, name: &str, a: Option<String>, b: Option<String>) {
-        self.totals.metadata += 1;
-        self.plain(About::Metadata, name, "", a, b);
-    }
-
-    pub(super) fn resource(&mut self, name: &str, path: &str, a: Option<String>, b: Option<String>) {
-        self.totals.resources += 1;
-        self.plain(About::Resource, name, path, a, b);
-    }
-
-    fn plain(&mut self, what: About, name: &str, path: &str, a: Option<String>, b: Option<String>) {
-        let path = (!path.is_empty()).then(|| path.to_owned());
-        self.keep(|| Difference { what, entity: None, name: Some(name.to_owned()), path, a, b });
-    }
-
-    /// Starts with the components of an entity that both files have.
-    pub(super) fn start_entity(&mut self) {
-        self.is_changed = false;
-    }
-
-    pub(super) fn entity(&mut self, label: impl FnOnce() -> String, text: String, is_first: bool) {
-        let total =
-            if is_first { &mut self.totals.entities_only_a } else { &mut self.totals.entities_only_b };
-        *total += 1;
-        self.keep(|| {
-            let (a, b) = if is_first { (Some(text), None) } else { (None, Some(text)) };
-            Difference { what: About::Entity, entity: Some(label()), name: None, path: None, a, b }
-        });
-    }
-
-    pub(super) fn component(
-        &mut self,
-        label: impl FnOnce() -> String,
-        name: &str,
-        text: String,
-        is_first: bool,
-    ) {
-        self.change_entity();
-        let total =
-            if is_first { &mut self.totals.components_only_a } else { &mut self.totals.components_only_b };
-        *total += 1;
-        self.keep(|| {
-            let (a, b) = if is_first { (Some(text), None) } else { (None, Some(text)) };
-            let name = Some(name.to_owned());
-            Difference { what: About::Component, entity: Some(label()), name, path: None, a, b }
-        });
-    }
-
-    /// Values of a component that both have: the way there, and both texts.
-    pub(super) fn values(
-        &mut self,
-        label: impl Fn() -> String,
-        name: &str,
-        values: Vec<(String, Option<String>, Option<String>)>,
-    ) {
-        self.change_entity();
-        self.totals.components_changed += 1;
-        for (path, a, b) in values {
-            self.totals.values += 1;
-            self.keep(|| {
-                let name = Some(name.to_owned());
-                Difference { what: About::Value, entity: Some(label()), name, path: Some(path), a, b }
-            });
-        }
-    }
-
-    fn change_entity(&mut self) {
-        if !self.is_changed {
-            self.is_changed = true;
-            self.totals.entities_changed += 1;
-        }
-    }
-
-    fn keep(&mut self, make: impl FnOnce() -> Difference) {
-        if self.room > 0 {
-            self.room -= 1;
-            self.listed.push(make());
-        }
     }
 }

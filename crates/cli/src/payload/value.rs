@@ -9,7 +9,7 @@ use serde::{
 use crate::text::Hex;
 
 /// A value as JSON: structs are objects, variants of enums objects of one key, or a text if they hold nothing.
-pub(super) struct Json<'v>(pub(super) &'v Value<'v>);
+pub(crate) struct Json<'v>(pub(crate) &'v Value<'v>);
 
 struct List<'v>(&'v [Value<'v>]);
 

@@ -3,7 +3,14 @@ use std::fs;
 use serde_json::json;
 
 use super::{Store, noise};
-use crate::support::{demo_file, on};
+use crate::support::{demo_file, json_on, on};
+
+/// The exports of forge: all checkpoints, and one session.
+const OF_FORGE: [&str; 2] = ["export_all.json", "session_cd986105-ba04-4172-a387-99f0962f7474.json"];
+
+fn of_forge(name: &str) -> String {
+    format!("{}/../compat/tests/fixtures/forge/{name}", env!("CARGO_MANIFEST_DIR"))
+}
 
 /// Two sessions, one of them with a branch.
 fn filled() -> Store {
@@ -107,4 +114,121 @@ fn a_damaged_export_is_refused() {
     fs::write(&out, bytes).unwrap();
     other.text("import", &[&out]);
     other.text("verify", &[]);
+}
+
+#[test]
+fn an_export_may_be_json_by_its_name_or_when_it_is_asked_for() {
+    let store = filled();
+    let [json, keep, named] = ["out.JSON", "out.keep", "out.txt"].map(|name| store.beside(name));
+    for (args, format) in [
+        (vec![json.as_str()], "json"),
+        (vec![keep.as_str()], "keep"),
+        (vec![named.as_str(), "--format", "json"], "json"),
+    ] {
+        let document = store.json("export", &args);
+        assert_eq!((&document["format"], &document["checkpoints"]), (&json!(format), &json!(4)));
+    }
+    let bytes = fs::read(&json).unwrap();
+    assert!(
+        bytes == fs::read(&named).unwrap() && bytes.starts_with(b"{\"format\":\"keepstone checkpoints\"")
+    );
+    // What is in a file says what it is, and not its name.
+    let (by_keep, by_json) = (Store::new(), Store::new());
+    assert_eq!(by_keep.json("import", &[&keep])["format"], "keep");
+    let document = by_json.json("import", &[&named]);
+    assert_eq!((&document["format"], &document["imported"]), (&json!("json"), &json!(4)));
+    let shown = |store: &Store| {
+        let document = store.json("list", &[]);
+        let all = document["checkpoints"].as_array().unwrap().clone();
+        all.iter().map(|each| ["id", "content", "heads"].map(|key| each[key].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&by_keep), shown(&by_json));
+    let again = by_json.json("import", &[&json]);
+    assert_eq!((&again["imported"], &again["known"]), (&json!(0), &json!(4)));
+    // One branch of it.
+    let document = store.json("export", &[&json, "--session", "main", "--branch", "try"]);
+    assert_eq!((&document["format"], &document["checkpoints"]), (&json!("json"), &json!(2)));
+}
+
+#[test]
+fn exports_of_forge_are_imported_and_twice_is_once() {
+    for name in OF_FORGE {
+        let store = Store::new();
+        let path = of_forge(name);
+        let document = store.json("import", &[&path]);
+        let count = if name == OF_FORGE[0] { 60 } else { 20 };
+        assert_eq!((&document["format"], &document["imported"]), (&json!("forge"), &json!(count)));
+        let lost = document["lost"].as_array().unwrap();
+        assert!(
+            lost[0].as_str().unwrap().ends_with("environment variables; --env-vars takes them"),
+            "{lost:?}"
+        );
+        assert!(
+            lost[1].as_str().unwrap().starts_with("that it was exported at 2026-11-20T22:27:29."),
+            "{lost:?}"
+        );
+        assert_eq!(document["unfit"], json!([]));
+        let before = store.json("list", &[]);
+        let again = store.json("import", &[&path]);
+        assert_eq!((&again["imported"], &again["known"]), (&json!(0), &json!(count)));
+        assert_eq!(store.json("list", &[])["checkpoints"], before["checkpoints"]);
+        let shown = store.json("show", &["27bb9e6421bf4018a83faa8463d9189a"]);
+        assert_eq!(shown["checkpoint"]["session"], "cd986105-ba04-4172-a387-99f0962f7474");
+        assert_eq!(shown["checkpoint"]["tags"], json!(["milestone"]));
+        assert_eq!(shown["checkpoint"]["annotations"]["forge.sequence_number"], "1");
+        let state = store.state("27bb9e6421bf4018a83faa8463d9189a");
+        let state: serde_json::Value = serde_json::from_slice(&state).unwrap();
+        assert!(state["working_dir"] == "/srv/demo" && state.get("env_vars").is_none());
+        store.text("verify", &[]);
+    }
+}
+
+#[test]
+fn environment_variables_of_forge_are_never_shown_and_kept_when_asked_for() {
+    let path = of_forge(OF_FORGE[1]);
+    let store = Store::new();
+    let text = store.text("import", &[&path, "--env-vars"]);
+    assert!(text.contains("20 checkpoints imported") && !text.contains("environment"), "{text}");
+    let state = String::from_utf8(store.state("27bb9e6421bf4018a83faa8463d9189a")).unwrap();
+    assert!(state.contains("\"env_vars\":{\"USER\":\"demo\""), "{state}");
+    // Without them it is another state.
+    store.fails("import", &[&path], 2, "misuse");
+    // They are of forge alone.
+    let out = store.beside("out.keep");
+    store.text("export", &[&out]);
+    store.fails("import", &[&out, "--env-vars"], 2, "misuse");
+    let (exit, document) = json_on("inspect", path.as_ref());
+    assert_eq!((exit, &document["format"], &document["kind"]), (0, &json!("forge"), &json!("session")));
+    assert_eq!((&document["checkpoints"], &document["env_vars"]), (&json!(20), &json!(120)));
+    let shown = on("inspect", path.as_ref());
+    assert!(
+        shown.out.contains("export of forge, session") && !shown.out.contains("/usr/bin"),
+        "{}",
+        shown.out
+    );
+}
+
+#[test]
+fn what_is_no_json_of_checkpoints_makes_no_store() {
+    let store = Store::new();
+    let path = store.beside("in.json");
+    let ours = "{\"format\":\"keepstone checkpoints\",\"version\":1,\"sessions\":[],\"checkpoints\":[]}";
+    for (text, exit, kind) in [
+        ("{\"format\":\"keepstone worlds\"}", 2, "misuse"),
+        ("{}", 2, "misuse"),
+        ("{\"a\":", 1, "damaged"),
+        (&ours[..ours.len() - 1], 1, "damaged"),
+        ("{\"checkpoints\":[],\"global_sequence\":1}", 1, "damaged"),
+        (
+            "{\"checkpoints\":[{}],\"global_sequence\":1,\"exported_at\":\"2026-11-20T22:27:29Z\"}",
+            1,
+            "damaged",
+        ),
+    ] {
+        fs::write(&path, text).unwrap();
+        store.fails("import", &[&path], exit, kind);
+        assert!(!store.dir().exists(), "{text}");
+    }
+    fs::write(&path, ours).unwrap();
+    assert_eq!(store.json("import", &[&path])["imported"], 0);
 }

@@ -1,9 +1,12 @@
 //! Checkpoints on the command line.
 
+mod differences;
 mod exchange;
 mod files;
+mod html;
 mod processes;
 mod prune;
+mod repair;
 mod verbs;
 
 use std::{

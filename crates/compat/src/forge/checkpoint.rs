@@ -34,6 +34,8 @@ pub struct Checkpoint<'a> {
     pub env_vars_dropped: u64,
     /// What its checksum fits.
     pub checksum: Checksum,
+    /// The checksum as it is written: 64 hexadecimal digits, if it fits.
+    pub digest: String,
 }
 
 /// The same as it is written.
@@ -79,6 +81,7 @@ impl fmt::Debug for Checkpoint<'_> {
             .field("trigger", &self.trigger)
             .field("env_vars_dropped", &self.env_vars_dropped)
             .field("checksum", &self.checksum)
+            .field("digest", &self.digest)
             .finish_non_exhaustive()
     }
 }
@@ -120,6 +123,7 @@ impl<'a> Written<'a> {
             trigger: Trigger::parse(self.trigger.get())
                 .ok_or_else(|| wrong("trigger", "Manual, Scheduled or Automatic with its cause"))?,
             checksum: Checksum::of(self, &stored),
+            digest: stored,
             state,
             env_vars_dropped,
         })

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use keepstone_format::Limits;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -7,6 +9,7 @@ use crate::{
     forge::{
         Checkpoint, Id, Secrets,
         checkpoint::{MOMENT, Written, number, parse_id, string, time},
+        text::{elements, members},
     },
     reserve::reserve,
 };
@@ -20,6 +23,8 @@ pub struct Export<'a> {
     pub exported_at: i64,
     /// The checkpoints, in the order of the file. Those of one session are in the order of their times, unless two programs had it.
     pub checkpoints: Vec<Checkpoint<'a>>,
+    /// Members that forge writes none of, and how often each is there, by their paths, such as `checkpoints[].color`. They are passed over.
+    pub unknown: BTreeMap<String, u64>,
 }
 
 /// What a file was exported as.
@@ -94,7 +99,7 @@ impl<'a> Export<'a> {
         for (place, checkpoint) in written.checkpoints.iter().enumerate() {
             checkpoints.push(checkpoint.read(place, limits, secrets)?);
         }
-        Ok(Self { shape, exported_at, checkpoints })
+        Ok(Self { shape, exported_at, checkpoints, unknown: unknown(bytes) })
     }
 }
 
@@ -116,6 +121,33 @@ impl WrittenExport<'_> {
             _ => Err(Error::ForgeShape),
         }
     }
+}
+
+/// The members of a file.
+const MEMBERS: [&str; 5] = ["version", "session_id", "global_sequence", "exported_at", "checkpoints"];
+/// The members of a checkpoint.
+const OF_CHECKPOINT: [&str; 9] =
+    ["id", "timestamp", "sequence_number", "message", "tags", "state", "trigger", "session_id", "checksum"];
+
+/// The members of a sound file that forge writes none of.
+fn unknown(bytes: &[u8]) -> BTreeMap<String, u64> {
+    let mut unknown = BTreeMap::new();
+    let json = str::from_utf8(bytes).unwrap_or_default();
+    for member in members(json) {
+        let Ok(key) = serde_json::from_str::<String>(member.key) else { continue };
+        if key == "checkpoints" {
+            for element in elements(member.value) {
+                let keys =
+                    members(element).filter_map(|member| serde_json::from_str::<String>(member.key).ok());
+                for key in keys.filter(|key| !OF_CHECKPOINT.contains(&key.as_str())) {
+                    *unknown.entry(format!("checkpoints[].{key}")).or_default() += 1;
+                }
+            }
+        } else if !MEMBERS.contains(&key.as_str()) {
+            *unknown.entry(key).or_default() += 1;
+        }
+    }
+    unknown
 }
 
 fn wrong(field: &str, expected: &'static str) -> Error {

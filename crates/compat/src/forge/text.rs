@@ -50,6 +50,19 @@ pub(super) fn members(json: &str) -> impl Iterator<Item = Member<'_>> {
     })
 }
 
+/// The elements of a list, in their order; none for anything else.
+pub(super) fn elements(json: &str) -> impl Iterator<Item = &str> {
+    let mut rest =
+        json.trim_ascii().strip_prefix('[').and_then(|json| json.strip_suffix(']')).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let element = rest.get(..end_of(rest, b','))?;
+        rest = rest.get(element.len()..)?;
+        rest = rest.strip_prefix(',').unwrap_or(rest);
+        let element = element.trim_ascii();
+        (!element.is_empty()).then_some(element)
+    })
+}
+
 /// Where a byte stands that is in no list, object or string; the end without one.
 fn end_of(json: &str, byte: u8) -> usize {
     let mut depth = 0_u64;
@@ -116,6 +129,15 @@ mod tests {
         assert_eq!(found, expected);
         for none in ["{}", " { } ", "[1]", "1", "\"{a:1}\""] {
             assert_eq!(members(none).count(), 0, "{none}");
+        }
+    }
+
+    #[test]
+    fn elements_are_those_of_the_outermost_list() {
+        let found: Vec<_> = elements(" [ 1 ,[2,3] , {\"a\":[\",\"]}, \"]\" ] ").collect();
+        assert_eq!(found, ["1", "[2,3]", "{\"a\":[\",\"]}", "\"]\""]);
+        for none in ["[]", " [ ] ", "{\"a\":1}", "1"] {
+            assert_eq!(elements(none).count(), 0, "{none}");
         }
     }
 
