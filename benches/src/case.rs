@@ -13,8 +13,10 @@ pub struct Case {
     pub(crate) size: String,
     pub(crate) ours: Side,
     pub(crate) floors: Vec<WeightedFloor>,
+    pub(crate) rivals: Vec<RivalSide>,
     pub(crate) limit: Option<f64>,
     pub(crate) unit: Option<Unit>,
+    pub(crate) has_stalls: bool,
 }
 
 /// What a time is told by, beside the whole.
@@ -32,11 +34,26 @@ pub(crate) struct WeightedFloor {
     pub(crate) side: Side,
 }
 
+/// Another program that does the same.
+pub(crate) struct RivalSide {
+    pub(crate) name: String,
+    pub(crate) side: Side,
+}
+
 impl Case {
     /// A case that measures nothing yet.
     pub fn new(name: impl Into<String>, size: impl Into<String>) -> Self {
         let (name, size) = (name.into(), size.into());
-        Self { name, size, ours: Box::new(|_| Ok(())), floors: Vec::new(), limit: None, unit: None }
+        Self {
+            name,
+            size,
+            ours: Box::new(|_| Ok(())),
+            floors: Vec::new(),
+            rivals: Vec::new(),
+            limit: None,
+            unit: None,
+            has_stalls: false,
+        }
     }
 
     /// Sets what is measured.
@@ -53,6 +70,22 @@ impl Case {
         side: impl FnMut(&mut Watch) -> Result<()> + 'static,
     ) -> Self {
         self.floors.push(WeightedFloor { weight, name, side: Box::new(side) });
+        self
+    }
+
+    /// Adds a program that does the same, set up as its own documentation would. It takes its turn in every round, and no limit is held against it.
+    pub fn rival(
+        mut self,
+        name: impl Into<String>,
+        side: impl FnMut(&mut Watch) -> Result<()> + 'static,
+    ) -> Self {
+        self.rivals.push(RivalSide { name: name.into(), side: Box::new(side) });
+        self
+    }
+
+    /// Measures single calls as well: somebody waits for them who has to be elsewhere in time.
+    pub fn stalls(mut self) -> Self {
+        self.has_stalls = true;
         self
     }
 
@@ -75,15 +108,19 @@ impl fmt::Debug for Case {
         let floors: Vec<_> = self.floors.iter().map(|floor| (floor.weight, floor.name)).collect();
         let mut debug = f.debug_struct("Case");
         debug.field("name", &self.name).field("size", &self.size);
-        debug.field("floors", &floors).field("limit", &self.limit).finish_non_exhaustive()
+        let rivals: Vec<_> = self.rivals.iter().map(|rival| rival.name.as_str()).collect();
+        debug.field("floors", &floors).field("rivals", &rivals).field("limit", &self.limit);
+        debug.finish_non_exhaustive()
     }
 }
+
+type Build = dyn Fn(&Plan, &Path) -> Result<Case>;
 
 /// A case that is built when its turn comes, in the directory it may use.
 pub struct Plan {
     name: &'static str,
     size: String,
-    build: fn(&Plan, &Path) -> Result<Case>,
+    build: Box<Build>,
     /// How much there is of what the case works on: entities or bytes.
     pub amount: u32,
 }
@@ -94,9 +131,9 @@ impl Plan {
         name: &'static str,
         size: impl Into<String>,
         amount: u32,
-        build: fn(&Plan, &Path) -> Result<Case>,
+        build: impl Fn(&Plan, &Path) -> Result<Case> + 'static,
     ) -> Self {
-        Self { name, size: size.into(), build, amount }
+        Self { name, size: size.into(), build: Box::new(build), amount }
     }
 
     /// Returns the name that filters look into: `encode/mixed 1k`.

@@ -4,6 +4,8 @@ mod bundles;
 mod capture;
 mod checkpoint;
 mod codec;
+#[cfg(target_os = "linux")]
+mod cold;
 mod delta;
 mod durable;
 mod durable_world;
@@ -59,6 +61,8 @@ pub fn all(log_mib: u32) -> Vec<Plan> {
     plans.push(Plan::new("inspect", "world 100 MB", 8_400_000, large::inspect));
     plans.push(Plan::new("verify file", "100 MB, 1 thread", 8_400_000, large::verify_alone));
     plans.push(Plan::new("verify file", "100 MB, 2 threads", 8_400_000, large::verify_in_two));
+    #[cfg(target_os = "linux")]
+    plans.push(Plan::new("crc of a cold read", "50 MB", 50_000_000, cold::crc));
     plans.push(Plan::new("save entities", "mixed 10k", 10_000, stores::in_memory));
     plans.push(Plan::new("save entities", "mixed 10k, bytes alone", 10_000, stores::bytes_in_memory));
     plans.push(Plan::new("save entities redb", "mixed 10k", 10_000, stores::in_redb));
@@ -87,6 +91,9 @@ fn world_plans() -> Vec<Plan> {
         Plan::new("canonical", "mixed 100k, ids", count, capture::canonical),
         Plan::new("durable lz4", mixed, count, durable_world::mixed),
         Plan::new("durable lz4", "grid 100k", count, durable_world::on_a_grid),
+        Plan::new("round trip", "mixed 1k", 1000, load::round_trip),
+        Plan::new("encode json", "mixed 1k", 1000, json::encode),
+        Plan::new("load json", "mixed 1k", 1000, json::load),
         Plan::new("encode json", mixed, count, json::encode),
         Plan::new("load json", mixed, count, json::load),
         Plan::new("load json, spawned", mixed, count, json::load_spawned),
@@ -168,6 +175,7 @@ fn snapshot_plans() -> Vec<Plan> {
     let name = "snapshot/open-first";
     plans.extend(sizes.map(|(size, count)| Plan::new(name, size, count, snapshot::first)));
     plans.push(Plan::new(name, alone, count, snapshot::first_alone));
+    plans.push(Plan::new("crc32_only", "50 MB", 50_000_000, snapshot::summed));
     plans
 }
 
@@ -184,6 +192,8 @@ fn wal_plans(log_mib: u32) -> Vec<Plan> {
     plans.push(Plan::new("wal turnover, longest of 16 threads", "16 KB", 16384, wal::turnover_threads));
     plans.push(Plan::new("wal buffered", "10k x 100 B", 100, wal::buffered));
     plans.push(Plan::new("wal buffered, summed", "10k x 100 B", 100, wal::buffered_summed));
+    plans.push(Plan::new("wal recovery", "10 MB of 540 B", 10_000_000, wal::recovery_540));
+    plans.push(Plan::new("wal recovery", "10 MB of 44 B", 10_000_000, wal::recovery_44));
     let bytes = log_mib << 20;
     plans.push(Plan::new("wal recovery", format!("{log_mib} MiB of 1 KB"), bytes, wal::recovery));
     plans.push(Plan::new("wal recovery", format!("{log_mib} MiB of 100 B"), bytes, wal::recovery_short));

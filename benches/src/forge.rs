@@ -8,13 +8,18 @@ use std::{
     fmt,
     hint::black_box,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
-use keepstone_checkpoint::{CheckpointId, CheckpointStore, Durability, Query, Selection, Session};
+use keepstone_checkpoint::{
+    CheckpointId, CheckpointService, CheckpointStore, Durability, Fields, Query, Request, Selection, Session,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Scratch;
@@ -52,11 +57,17 @@ enum What {
     Export(u32),
     /// So many threads that make [`EACH`] checkpoints each.
     Concurrent(u32),
+    /// A session, through the service.
+    Session,
+    /// A checkpoint, through the service.
+    Serve,
+    /// What the service has counted.
+    Metrics,
     InFile,
 }
 
 /// Their benchmarks in their order.
-pub const NAMED: [Named; 19] = [
+pub const NAMED: [Named; 22] = [
     named("checkpoint_creation/single", "memory", What::Create),
     named("checkpoint_creation_batch/10", "memory", What::Batch(10)),
     named("checkpoint_creation_batch/100", "memory", What::Batch(100)),
@@ -74,6 +85,9 @@ pub const NAMED: [Named; 19] = [
     named("export/10", "JSON", What::Export(10)),
     named("export/100", "JSON", What::Export(100)),
     named("export/500", "JSON", What::Export(500)),
+    named("service_operations/create_session", "memory", What::Session),
+    named("service_operations/checkpoint", "memory", What::Serve),
+    named("service_operations/metrics", "memory", What::Metrics),
     named("storage_backends/in_memory", "memory", What::Create),
     named("storage_backends/file_based", "durable", What::InFile),
 ];
@@ -155,6 +169,7 @@ impl Named {
                 at_once(count, |number| fill(&store.session(&format!("session-{number}"))?, EACH).map(drop))?;
                 done(store)
             }),
+            What::Session | What::Serve | What::Metrics => self.served()?,
             What::InFile => {
                 let scratch = Scratch::new(dir, "forge-ours")?;
                 let session = CheckpointStore::open(scratch.path())?.session("main")?;
@@ -167,6 +182,28 @@ impl Named {
         })
     }
 
+    /// What goes through the service.
+    fn served(&self) -> Result<Call> {
+        let begun = || CheckpointService::new(CheckpointStore::in_memory());
+        let (mut service, mut process, mut count) = (begun(), Process::new(), 0);
+        let what = self.what;
+        service.create_session("main", Fields::new())?;
+        Ok(Call::whole(move || {
+            if what == What::Metrics {
+                return done(service.metrics());
+            }
+            if count >= COUNT_MAX {
+                (service, count) = (begun(), 0);
+                service.create_session("main", Fields::new())?;
+            }
+            count += 1;
+            if what == What::Session {
+                return done(service.create_session(&format!("session-{count}"), Fields::new())?);
+            }
+            done(service.checkpoint(Request::new("main").message("step"), process.step())?)
+        }))
+    }
+
     /// The same by hand.
     ///
     /// # Errors
@@ -175,7 +212,7 @@ impl Named {
         let mut process = Process::new();
         let mut map = HashMap::new();
         Ok(match self.what {
-            What::Create | What::Tagged => Call::whole(move || {
+            What::Create | What::Tagged | What::Serve => Call::whole(move || {
                 if map.len() >= COUNT_MAX {
                     map.clear();
                 }
@@ -222,6 +259,21 @@ impl Named {
                 })?;
                 done(map)
             }),
+            What::Session => {
+                let mut sessions = HashMap::new();
+                Call::whole(move || {
+                    if sessions.len() >= COUNT_MAX {
+                        sessions.clear();
+                    }
+                    let name = format!("session-{}", sessions.len());
+                    sessions.insert(name.clone(), name);
+                    done(sessions.len())
+                })
+            }
+            What::Metrics => {
+                let counts: [AtomicU64; 18] = std::array::from_fn(|_| AtomicU64::new(1));
+                Call::whole(move || done(counts.each_ref().map(|count| count.load(Ordering::Relaxed))))
+            }
             What::InFile => {
                 let scratch = Scratch::new(dir, "forge-by-hand")?;
                 Call::whole(move || write(&scratch, process.step()))

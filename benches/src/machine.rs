@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    document::MachineFacts,
     protocol::{StepTimes, time_steps},
     table::time,
 };
@@ -42,6 +43,24 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// The same as data.
+    pub fn facts(&self) -> MachineFacts {
+        MachineFacts {
+            cpu: self.cpu.clone(),
+            cores: self.cores,
+            os: std::env::consts::OS.to_owned(),
+            commit: self.commit.clone(),
+            profile: self.profile.to_owned(),
+            dir: self.dir.display().to_string(),
+            file_system: self.file_system.clone(),
+            sync_nanos: self.steps.sync_nanos,
+            rename_nanos: self.steps.rename_nanos,
+            dir_sync_nanos: self.steps.dir_sync_nanos,
+        }
+    }
+}
+
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "machine    {}, {} cores, {}", self.cpu, self.cores, std::env::consts::OS)?;
@@ -63,6 +82,32 @@ pub fn default_dir() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     let target = program.ancestors().nth(2).filter(|target| target.is_dir());
     target.map_or_else(std::env::temp_dir, |target| target.join("tmp"))
+}
+
+/// Where a run is kept under a name: beside the build, so that it is gone with it.
+///
+/// # Errors
+/// When the name has something else than letters, digits, `-`, `_` and `.`, or begins with a `.`.
+pub fn saved_path(name: &str) -> anyhow::Result<PathBuf> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    anyhow::ensure!(
+        !name.is_empty() && !name.starts_with('.') && name.bytes().all(is_plain),
+        "a run is saved under letters, digits, `-`, `_` and `.`, not `{name}`"
+    );
+    Ok(default_dir().with_file_name("keepstone-bench").join(format!("{name}.json")))
+}
+
+/// Reads a file; none: it isn't there.
+///
+/// # Errors
+/// When it can't be read.
+#[expect(clippy::disallowed_methods, reason = "figures of runs need no disk that a test can stop")]
+pub fn read_text(path: &Path) -> io::Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Creates a directory and those above it.

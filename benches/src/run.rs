@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     case::{Case, Side, Unit},
-    stats::{self, Interval},
+    stats::{self, Interval, Stalls},
     watch::Watch,
 };
 
@@ -14,6 +14,10 @@ const CALLS_MAX: u32 = 4096;
 const WARM_UP_CALLS: u32 = 3;
 /// Above this the machine was busy with something else, and a ratio near its limit says little.
 const SPREAD_MAX: f64 = 0.1;
+
+/// Single calls that are timed, so that one in a hundred is more than one.
+const STALLS_MAX: usize = 400;
+const STALLS_MIN: usize = 20;
 
 /// How long a case may take.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +56,8 @@ pub struct Counters {
     pub syncs: u64,
     /// Allocations and reallocations.
     pub allocations: u64,
+    /// The most heap that was taken at the same time, in bytes, beside what was there before.
+    pub peak: u64,
     /// What else was seen, for below the table.
     pub remarks: Vec<String>,
 }
@@ -69,6 +75,21 @@ pub struct Floor {
     pub counters: Counters,
 }
 
+/// What came out of another program that does the same.
+#[derive(Debug, Clone)]
+pub struct Rival {
+    /// What it is called.
+    pub name: String,
+    /// Median time of one call in nanoseconds.
+    pub nanos: f64,
+    /// Median over the rounds of its time divided by ours of the same round: how many times as long it takes.
+    pub factor: f64,
+    /// The 95 % bounds of that median.
+    pub interval: Interval,
+    /// What it needed beside time.
+    pub counters: Counters,
+}
+
 /// What came out.
 #[derive(Debug, Clone)]
 pub struct Measured {
@@ -82,6 +103,8 @@ pub struct Measured {
     pub floor_nanos: f64,
     /// The floors by themselves.
     pub floors: Vec<Floor>,
+    /// Other programs that do the same.
+    pub rivals: Vec<Rival>,
     /// Median over the rounds of ours divided by the weighted sum of the floors.
     pub ratio: f64,
     /// The 95 % bounds of that median.
@@ -96,6 +119,8 @@ pub struct Measured {
     pub counters: Counters,
     /// What the times are told by, beside the whole.
     pub unit: Option<Unit>,
+    /// Single calls of ours, where somebody waits for them.
+    pub stalls: Option<Stalls>,
 }
 
 /// Whether a limit is kept.
@@ -119,9 +144,14 @@ impl Measured {
         }
     }
 
+    /// Returns the rival that takes the least time.
+    pub fn best_rival(&self) -> Option<&Rival> {
+        self.rivals.iter().min_by(|one, other| one.factor.total_cmp(&other.factor))
+    }
+
     /// Returns whether the rounds differ so much that a ratio near its limit says little.
     pub fn is_noisy(&self) -> bool {
-        self.spread > SPREAD_MAX
+        !self.floors.is_empty() && self.spread > SPREAD_MAX
     }
 }
 
@@ -134,61 +164,90 @@ pub fn run(case: &mut Case, budget: Budget) -> Result<Measured> {
     measure(case, budget).with_context(|| format!("measuring {id}"))
 }
 
-fn measure(case: &mut Case, budget: Budget) -> Result<Measured> {
-    let ours_calls = calibrate(&mut case.ours)?;
-    let mut floor_calls = Vec::with_capacity(case.floors.len());
-    for floor in &mut case.floors {
-        floor_calls.push(calibrate(&mut floor.side)?);
+/// Counts one call of ours, warmed up, and measures nothing.
+pub(crate) fn counters(case: &mut Case) -> Result<Counters> {
+    for _ in 0..WARM_UP_CALLS {
+        sample(&mut case.ours, 1)?;
     }
-    let mut counters = vec![count(&mut case.ours)?];
-    for floor in &mut case.floors {
-        counters.push(count(&mut floor.side)?);
-    }
-
-    let mut ours = Vec::new();
-    let mut floors = vec![Vec::new(); case.floors.len()];
-    let start = Instant::now();
-    while ours.len() < budget.rounds_max && (ours.len() < budget.rounds_min || start.elapsed() < budget.time)
-    {
-        // Ours is first among the sides; what follows another side may find a colder or a warmer machine.
-        let is_even = ours.len() % 2 == 0;
-        let mut sides: Vec<(&mut Side, u32, &mut Vec<f64>)> = vec![(&mut case.ours, ours_calls, &mut ours)];
-        for ((floor, &calls), samples) in case.floors.iter_mut().zip(&floor_calls).zip(&mut floors) {
-            sides.push((&mut floor.side, calls, samples));
-        }
-        if !is_even {
-            sides.reverse();
-        }
-        for (side, calls, samples) in sides {
-            samples.push(sample(side, calls)?);
-        }
-    }
-    Ok(summarize(case, &ours, &floors, counters))
+    count(&mut case.ours)
 }
 
-/// `counters` are those of ours, then those of the floors.
-fn summarize(case: &Case, ours: &[f64], floors: &[Vec<f64>], counters: Vec<Counters>) -> Measured {
+fn measure(case: &mut Case, budget: Budget) -> Result<Measured> {
+    let calls = sides(case).into_iter().map(calibrate).collect::<Result<Vec<_>>>()?;
+    let counters = sides(case).into_iter().map(count).collect::<Result<Vec<_>>>()?;
+    let mut samples = vec![Vec::new(); calls.len()];
+    let mut rounds = 0;
+    let start = Instant::now();
+    while rounds < budget.rounds_max && (rounds < budget.rounds_min || start.elapsed() < budget.time) {
+        let mut turns: Vec<_> = sides(case).into_iter().zip(&calls).zip(&mut samples).collect();
+        // What follows another side may find a colder or a warmer machine.
+        if rounds % 2 == 1 {
+            turns.reverse();
+        }
+        for ((side, &calls), samples) in turns {
+            samples.push(sample(side, calls)?);
+        }
+        rounds += 1;
+    }
+    let stalls = if case.has_stalls { Some(stalls(&mut case.ours, budget)?) } else { None };
+    Ok(Measured { stalls, ..summarize(case, &samples, counters) })
+}
+
+/// Times calls one by one: a sample of many has the mean of them, and what holds a program up is the longest.
+fn stalls(side: &mut Side, budget: Budget) -> Result<Stalls> {
+    let mut calls = Vec::new();
+    let start = Instant::now();
+    while calls.len() < STALLS_MAX && (calls.len() < STALLS_MIN || start.elapsed() < budget.time) {
+        calls.push(sample(side, 1)?);
+    }
+    Ok(Stalls::of(&calls))
+}
+
+/// Ours, the floors, the rivals.
+fn sides(case: &mut Case) -> Vec<&mut Side> {
+    let floors = case.floors.iter_mut().map(|floor| &mut floor.side);
+    let rivals = case.rivals.iter_mut().map(|rival| &mut rival.side);
+    std::iter::once(&mut case.ours).chain(floors).chain(rivals).collect()
+}
+
+/// Samples and counters are those of ours, of the floors, of the rivals.
+fn summarize(case: &Case, samples: &[Vec<f64>], counters: Vec<Counters>) -> Measured {
     let mut counters = counters.into_iter();
-    let ours_counters = counters.next().unwrap_or_default();
+    let mut next_counters = move || counters.next().unwrap_or_default();
+    let (ours, others) = samples.split_first().map_or((&[][..], &[][..]), |(ours, others)| (ours, others));
+    let (of_floors, of_rivals) = others.split_at(case.floors.len().min(others.len()));
+    let ours_counters = next_counters();
     let mut sums = vec![0.0; ours.len()];
-    for (floor, samples) in case.floors.iter().zip(floors) {
+    let mut floors = Vec::with_capacity(of_floors.len());
+    for (floor, samples) in case.floors.iter().zip(of_floors) {
         for (sum, sample) in sums.iter_mut().zip(samples) {
             *sum += floor.weight * sample;
         }
+        let (nanos, counters) = (stats::median(samples), next_counters());
+        floors.push(Floor { name: floor.name, weight: floor.weight, nanos, counters });
     }
-    let ratios: Vec<f64> = ours.iter().zip(&sums).map(|(ours, floor)| ours / floor).collect();
-    let floors = case.floors.iter().zip(floors).map(|(floor, samples)| Floor {
-        name: floor.name,
-        weight: floor.weight,
-        nanos: stats::median(samples),
-        counters: counters.next().unwrap_or_default(),
-    });
+    let quotients = |above: &[f64], below: &[f64]| -> Vec<f64> {
+        above.iter().zip(below).map(|(above, below)| above / below).collect()
+    };
+    let mut rivals = Vec::with_capacity(of_rivals.len());
+    for (rival, samples) in case.rivals.iter().zip(of_rivals) {
+        let factors = quotients(samples, ours);
+        rivals.push(Rival {
+            name: rival.name.clone(),
+            nanos: stats::median(samples),
+            factor: stats::median(&factors),
+            interval: stats::median_interval(&factors),
+            counters: next_counters(),
+        });
+    }
+    let ratios = quotients(ours, &sums);
     Measured {
         name: case.name.clone(),
         size: case.size.clone(),
         ours_nanos: stats::median(ours),
         floor_nanos: stats::median(&sums),
-        floors: floors.collect(),
+        floors,
+        rivals,
         ratio: stats::median(&ratios),
         interval: stats::median_interval(&ratios),
         spread: stats::spread(&ratios),
@@ -196,6 +255,7 @@ fn summarize(case: &Case, ours: &[f64], floors: &[Vec<f64>], counters: Vec<Count
         rounds: ours.len(),
         counters: ours_counters,
         unit: case.unit,
+        stalls: None,
     }
 }
 
@@ -290,8 +350,8 @@ mod tests {
             .floor(3.0, "a", |_| Ok(()))
             .floor(1.5, "b", |_| Ok(()))
             .limit(1.0);
-        let floors = [vec![1.0, 2.0, 3.0], vec![2.0, 2.0, 2.0]];
-        let measured = summarize(&case, &[6.0, 18.0, 24.0], &floors, Vec::new());
+        let samples = [vec![6.0, 18.0, 24.0], vec![1.0, 2.0, 3.0], vec![2.0, 2.0, 2.0]];
+        let measured = summarize(&case, &samples, Vec::new());
         assert!((measured.floor_nanos - 9.0).abs() < 1e-12, "{measured:?}");
         assert!((measured.ratio - 2.0).abs() < 1e-12, "{measured:?}");
         assert_eq!(measured.interval, Interval { lower: 1.0, upper: 2.0 });
@@ -303,7 +363,7 @@ mod tests {
     fn a_limit_below_the_lower_bound_is_missed() {
         let check = |limit: f64, expected: Verdict| {
             let case = Case::new("case", "").ours(|_| Ok(())).floor(1.0, "a", |_| Ok(())).limit(limit);
-            let measured = summarize(&case, &[2.0; 9], &[vec![1.0; 9]], Vec::new());
+            let measured = summarize(&case, &[vec![2.0; 9], vec![1.0; 9]], Vec::new());
             assert_eq!(measured.verdict(), expected);
             assert!(!measured.is_noisy());
         };
@@ -325,6 +385,33 @@ mod tests {
         assert_eq!((measured.counters.bytes, measured.counters.syncs), (Some(7), 2));
         assert!(measured.counters.allocations >= 1);
         assert_eq!(measured.verdict(), Verdict::NoLimit);
+    }
+
+    #[test]
+    fn rivals_take_turns_and_the_fastest_is_named() {
+        let case = Case::new("case", "").ours(takes(1000, 1)).floor(1.0, "floor", takes(500, 2));
+        let mut case = case.rival("slow", takes(9000, 3)).rival("fast", takes(3000, 4));
+        let measured = run(&mut case, Budget::rounds(15)).unwrap();
+        let best = measured.best_rival().unwrap();
+        assert_eq!(best.name, "fast");
+        assert!((2.7..3.3).contains(&best.factor), "{best:?}");
+        assert!(best.interval.lower <= best.factor && best.factor <= best.interval.upper, "{best:?}");
+        assert!((1.8..2.2).contains(&measured.ratio), "no limit is held against a rival: {measured:?}");
+    }
+
+    #[test]
+    fn the_longest_of_single_calls_is_told() {
+        let mut call = 0_u32;
+        let ours = move |watch: &mut Watch| {
+            call += 1;
+            watch.pretend(if call % 100 < 2 { 9_000_000 } else { 1_000_000 });
+            Ok(())
+        };
+        let mut case = Case::new("stalled", "").ours(ours).stalls();
+        let stalls = run(&mut case, Budget::rounds(3)).unwrap().stalls.unwrap();
+        assert_eq!(stalls.calls, STALLS_MAX);
+        assert!((stalls.p50 - 1e6).abs() < 1.0 && (stalls.max - 9e6).abs() < 1.0, "{stalls:?}");
+        assert_eq!(run(&mut Case::new("alone", ""), Budget::rounds(3)).unwrap().stalls, None);
     }
 
     #[test]

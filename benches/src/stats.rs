@@ -1,5 +1,7 @@
 //! Medians and what can be said about them without knowing how the noise is distributed.
 
+use serde::{Deserialize, Serialize};
+
 /// Bounds of a median.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
@@ -7,6 +9,30 @@ pub struct Interval {
     pub lower: f64,
     /// The upper bound.
     pub upper: f64,
+}
+
+/// How long single calls took, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Stalls {
+    /// How many calls there were.
+    pub calls: usize,
+    /// The median.
+    pub p50: f64,
+    /// What nine of ten stay below.
+    pub p90: f64,
+    /// What 99 of 100 stay below.
+    pub p99: f64,
+    /// The longest.
+    pub max: f64,
+}
+
+impl Stalls {
+    /// Those of samples of one call each.
+    pub fn of(samples: &[f64]) -> Self {
+        let sorted = sorted(samples);
+        let [p50, p90, p99, max] = [50, 90, 99, 100].map(|part| quantile(&sorted, part, 100));
+        Self { calls: sorted.len(), p50, p90, p99, max }
+    }
 }
 
 /// Returns the median; NaN when there are no samples.

@@ -3,25 +3,25 @@
 use std::fmt::Write as _;
 
 use crate::{
-    case::Unit,
-    run::{Counters, Measured, Verdict},
+    document::{Count, Row},
+    html,
 };
 
-const HEADINGS: [&str; 13] = [
-    "case", "size", "ours", "floor", "ratio", "95 %", "limit", "verdict", "spread", "bytes", "calls",
-    "syncs", "allocs",
+const HEADINGS: [&str; 16] = [
+    "case", "size", "ours", "floor", "ratio", "95 %", "limit", "verdict", "spread", "rival", "factor",
+    "bytes", "calls", "syncs", "allocs", "peak",
 ];
 
 /// Renders results as a table, with the floors of each case below.
-pub fn render(results: &[Measured]) -> String {
-    let mut text = aligned(&HEADINGS, &results.iter().map(cells).collect::<Vec<_>>());
+pub fn render(rows: &[Row]) -> String {
+    let mut text = aligned(&HEADINGS, &rows.iter().map(cells).collect::<Vec<_>>());
     text.push_str("\nfloors\n");
-    for result in results {
-        let _ = write!(text, "  {}/{}, {} rounds:", result.name, result.size, result.rounds);
-        for (place, floor) in result.floors.iter().enumerate() {
+    for row in rows {
+        let _ = write!(text, "  {}, {} rounds:", row.id(), row.rounds);
+        for (place, floor) in row.floors.iter().enumerate() {
             let plus = if place == 0 { "" } else { " +" };
             let _ = write!(text, "{plus} {} x {} ({}", floor.weight, floor.name, time(floor.nanos));
-            let Counters { bytes, calls, syncs, allocations, .. } = &floor.counters;
+            let Count { bytes, calls, syncs, allocations, .. } = &floor.counters;
             for (count, what) in [(bytes, "bytes"), (calls, "calls")] {
                 let _ = count.map(|count| write!(text, ", {count} {what}"));
             }
@@ -31,19 +31,43 @@ pub fn render(results: &[Measured]) -> String {
             let _ = write!(text, ", {allocations} allocs)");
         }
         text.push('\n');
-        if let Some(Unit { name, count }) = result.unit {
-            let [ours, floor] =
-                [result.ours_nanos, result.floor_nanos].map(|nanos| time(nanos / f64::from(count)));
-            let _ = writeln!(text, "    per {name}: ours {ours}, floor {floor}");
-        }
-        for remark in &result.counters.remarks {
-            let _ = writeln!(text, "    ours: {remark}");
-        }
-        for remark in result.floors.iter().flat_map(|floor| &floor.counters.remarks) {
-            let _ = writeln!(text, "    floor: {remark}");
-        }
+        below(&mut text, row);
     }
     text
+}
+
+/// What else is told of a row.
+fn below(text: &mut String, row: &Row) {
+    if let Some((name, count)) = &row.unit {
+        let of_one = |nanos: f64| time(nanos / f64::from(*count));
+        let _ = write!(text, "    per {name}: ours {}", of_one(row.ours_nanos));
+        let _ = row.floor_nanos.map(|nanos| write!(text, ", floor {}", of_one(nanos)));
+        text.push('\n');
+    }
+    if let Some(stalls) = row.stalls {
+        let [p50, p90, p99, max] = [stalls.p50, stalls.p90, stalls.p99, stalls.max].map(time);
+        let _ = writeln!(
+            text,
+            "    {} calls by themselves: median {p50}, 90 % {p90}, 99 % {p99}, longest {max} ({:.1} % of 16.67 ms)",
+            stalls.calls,
+            stalls.max / html::FRAME_NANOS * 100.0
+        );
+    }
+    for rival in &row.rivals {
+        let (nanos, factor) = (time(rival.nanos), factor(rival.factor.median));
+        let _ = write!(text, "    {}: {nanos}, {factor} times as long", rival.name);
+        let _ = rival.counters.bytes.map(|bytes| write!(text, ", {bytes} bytes"));
+        let _ = writeln!(text, ", {} allocs", rival.counters.allocations);
+        for remark in &rival.counters.remarks {
+            let _ = writeln!(text, "      {remark}");
+        }
+    }
+    for remark in &row.counters.remarks {
+        let _ = writeln!(text, "    ours: {remark}");
+    }
+    for remark in row.floors.iter().flat_map(|floor| &floor.counters.remarks) {
+        let _ = writeln!(text, "    floor: {remark}");
+    }
 }
 
 /// Renders rows under headings; all columns but the first two are flush right.
@@ -82,47 +106,76 @@ pub fn time(nanos: f64) -> String {
 }
 
 /// Writes what stands in the column of the verdict.
-pub fn verdict(measured: &Measured) -> String {
-    let word = match measured.verdict() {
-        Verdict::NoLimit => "-",
-        Verdict::Met => "met",
-        Verdict::Missed => "MISSED",
+pub fn verdict(row: &Row) -> String {
+    let word = match row.met {
+        None => "-",
+        Some(true) => "met",
+        Some(false) => "MISSED",
     };
     word.to_owned()
 }
 
 /// Writes the spread, and that it is large.
-pub fn spread(measured: &Measured) -> String {
-    let noisy = if measured.is_noisy() { "noisy " } else { "" };
-    format!("{noisy}{:.0} %", measured.spread * 100.0)
+pub fn spread(row: &Row) -> String {
+    let noisy = if row.noisy { "noisy " } else { "" };
+    format!("{noisy}{:.0} %", row.spread * 100.0)
 }
 
 fn count(count: Option<u64>) -> String {
     count.map_or_else(|| "-".to_owned(), |count| count.to_string())
 }
 
-fn cells(result: &Measured) -> [String; HEADINGS.len()] {
+fn cells(row: &Row) -> [String; HEADINGS.len()] {
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let rival = row.rivals.first();
+    let two = |value: f64| format!("{value:.2}");
     [
-        result.name.clone(),
-        result.size.clone(),
-        time(result.ours_nanos),
-        time(result.floor_nanos),
-        format!("{:.2}", result.ratio),
-        format!("{:.2}..{:.2}", result.interval.lower, result.interval.upper),
-        result.limit.map_or_else(|| "-".to_owned(), |limit| format!("{limit:.2}")),
-        verdict(result),
-        spread(result),
-        count(result.counters.bytes),
-        count(result.counters.calls),
-        result.counters.syncs.to_string(),
-        result.counters.allocations.to_string(),
+        row.case.clone(),
+        row.size.clone(),
+        time(row.ours_nanos),
+        or_none(row.floor_nanos.map(time)),
+        or_none(row.ratio.map(|ratio| two(ratio.median))),
+        or_none(row.ratio.map(|ratio| format!("{:.2}..{:.2}", ratio.lower, ratio.upper))),
+        or_none(row.limit.map(two)),
+        verdict(row),
+        or_none(row.ratio.map(|_| spread(row))),
+        or_none(rival.map(|rival| rival.name.clone())),
+        or_none(rival.map(|rival| factor(rival.factor.median))),
+        count(row.counters.bytes),
+        count(row.counters.calls),
+        row.counters.syncs.to_string(),
+        row.counters.allocations.to_string(),
+        bytes(row.counters.peak),
     ]
+}
+
+/// Writes how many times as long a rival takes, with two digits at least.
+pub fn factor(factor: f64) -> String {
+    let digits = if factor < 1.0 { 2 } else { 1 };
+    format!("{factor:.digits$}")
+}
+
+/// Writes a number of bytes in the unit that leaves it short.
+pub fn bytes(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} B"),
+        10_000..10_000_000 => format!("{} KB", bytes / 1000),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::Interval;
+    use crate::{
+        case::Unit,
+        run::{Counters, Floor, Measured, Rival},
+        stats::Interval,
+    };
+
+    fn render(results: &[Measured]) -> String {
+        super::render(&results.iter().map(Row::of).collect::<Vec<_>>())
+    }
 
     fn measured(lower: f64, spread: f64) -> Measured {
         Measured {
@@ -130,7 +183,13 @@ mod tests {
             size: "mixed 1k".to_owned(),
             ours_nanos: 2500.0,
             floor_nanos: 1250.0,
-            floors: Vec::new(),
+            floors: vec![Floor {
+                name: "a floor",
+                weight: 1.0,
+                nanos: 1250.0,
+                counters: Counters::default(),
+            }],
+            rivals: Vec::new(),
             ratio: 2.0,
             interval: Interval { lower, upper: 2.25 },
             spread,
@@ -141,9 +200,11 @@ mod tests {
                 calls: Some(7),
                 syncs: 2,
                 allocations: 31,
+                peak: 20_000,
                 ..Counters::default()
             },
             unit: Some(Unit { name: "entity", count: 1000 }),
+            stalls: None,
         }
     }
 
@@ -154,11 +215,32 @@ mod tests {
         assert_eq!(
             lines[..3],
             [
-                "case    size         ours    floor  ratio        95 %  limit  verdict      spread  bytes  calls  syncs  allocs",
-                "encode  mixed 1k  2.50 us  1.25 us   2.00  1.75..2.25   1.50   MISSED  noisy 25 %   4096      7      2      31",
-                "encode  mixed 1k  2.50 us  1.25 us   2.00  1.50..2.25   1.50      met         6 %   4096      7      2      31",
+                "case    size         ours    floor  ratio        95 %  limit  verdict      spread  rival  factor  bytes  calls  syncs  allocs   peak",
+                "encode  mixed 1k  2.50 us  1.25 us   2.00  1.75..2.25   1.50   MISSED  noisy 25 %      -       -   4096      7      2      31  20 KB",
+                "encode  mixed 1k  2.50 us  1.25 us   2.00  1.50..2.25   1.50      met         6 %      -       -   4096      7      2      31  20 KB",
             ]
         );
+    }
+
+    #[test]
+    fn the_fastest_rival_is_named_and_without_a_floor_there_is_no_ratio() {
+        let rival = |name: &str, factor: f64| Rival {
+            name: name.to_owned(),
+            nanos: 2500.0 * factor,
+            factor,
+            interval: Interval { lower: factor, upper: factor },
+            counters: Counters {
+                bytes: Some(512),
+                remarks: vec!["half as long".to_owned()],
+                ..Counters::default()
+            },
+        };
+        let rivals = vec![rival("slow", 12.0), rival("fast", 3.0)];
+        let text = render(&[Measured { rivals, floors: Vec::new(), limit: None, ..measured(1.0, 0.5) }]);
+        let row: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!(row[3..13], ["2.50", "us", "-", "-", "-", "-", "-", "-", "fast", "3.0"]);
+        let below = "    slow: 30.0 us, 12.0 times as long, 512 bytes, 0 allocs\n      half as long\n";
+        assert!(text.contains(below), "{text}");
     }
 
     #[test]
@@ -166,7 +248,7 @@ mod tests {
         let told = |measured| render(&[measured]).lines().last().map(str::to_owned);
         let last = told(measured(1.0, 0.0));
         assert_eq!(last.as_deref(), Some("    per entity: ours 2.50 ns, floor 1.25 ns"));
-        let last = told(Measured { unit: None, ..measured(1.0, 0.0) });
+        let last = told(Measured { unit: None, floors: Vec::new(), ..measured(1.0, 0.0) });
         assert_eq!(last.as_deref(), Some("  encode/mixed 1k, 9 rounds:"));
     }
 

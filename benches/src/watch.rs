@@ -54,8 +54,9 @@ impl Watch {
     pub fn each<R>(&mut self, mut work: impl FnMut() -> Result<R>) -> Result<()> {
         for _ in 0..self.calls {
             if let Some(counters) = &mut self.counters {
-                let (result, allocations) = alloc::count(&mut work);
+                let ((result, allocations), heap) = alloc::heap(|| alloc::count(&mut work));
                 counters.allocations += allocations;
+                counters.peak = counters.peak.max(heap.peak as u64);
                 black_box(result?);
                 continue;
             }

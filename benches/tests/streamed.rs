@@ -2,8 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "what was measured is worth knowing when it changes")]
 
-use std::sync::Mutex;
-
 use bevy_ecs::prelude::*;
 use keepstone::{
     Persist,
@@ -13,6 +11,8 @@ use keepstone::{
 use keepstone_benches::alloc;
 use serde::{Deserialize, Serialize};
 
+use crate::ALONE;
+
 const FEW: u32 = 70_000;
 const MANY: u32 = 4 * FEW;
 /// Both worlds have more than the 32 parts whose ranks are worked out at once.
@@ -20,9 +20,6 @@ const PART_ROWS: u32 = 1_024;
 /// What may come and go by chance: less than a byte for each entity that the one world has more. Rows of serde differ in length, and
 /// vectors grow by doubling.
 const SLACK: usize = 64 << 10;
-
-/// Others that are measured count as well.
-static ALONE: Mutex<()> = Mutex::new(());
 
 /// Takes parts and drops them.
 struct Nowhere {

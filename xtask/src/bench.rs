@@ -1,73 +1,150 @@
 //! `cargo xtask bench`: the ratio harness, the criterion targets and, on request, the rivals.
 
-use anyhow::{Result, bail};
+use std::path::Path;
 
+use anyhow::{Context as _, Result, bail};
+
+use crate::crates::root;
+use crate::gate;
 use crate::step::Step;
+
+/// Options that the harness takes, with a value; those of files are seen from where the command was given.
+const VALUES: [(&str, bool); 6] = [
+    ("--dir", true),
+    ("--save", false),
+    ("--compare", false),
+    ("--json", true),
+    ("--html", true),
+    ("--report", true),
+];
+const OPTIONS: &str = "`--dir PATH`, `--save NAME`, `--compare NAME`, `--json FILE`, `--html FILE`, `--report FILE`, `--rivals`";
+/// Where the rivals leave what they found, for the harness to show it beside its own rows.
+const RIVALS: &str = "target/keepstone-bench/rivals.json";
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Options {
-    filter: Option<String>,
+    filters: Vec<String>,
+    /// What only the harness takes.
+    harness: Vec<String>,
+    dir: Option<String>,
     rivals: bool,
 }
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    steps(&parse(args)?).iter().try_for_each(Step::run)
+    if args.iter().any(|arg| arg == gate::FLAG) {
+        return gate::run(args);
+    }
+    let here = std::env::current_dir().context("there is no current directory")?;
+    let options = parse(args, &here)?;
+    steps(&options, &root()).iter().try_for_each(Step::run)
 }
 
-fn parse(args: &[String]) -> Result<Options> {
+fn parse(args: &[String], here: &Path) -> Result<Options> {
     let mut options = Options::default();
-    for arg in args {
-        match arg.as_str() {
-            "--rivals" => options.rivals = true,
-            flag if flag.starts_with('-') => bail!("bench knows no flag `{flag}`, only `--rivals`"),
-            filter => {
-                if let Some(first) = options.filter.replace(filter.to_owned()) {
-                    bail!("bench takes one filter, found `{first}` and `{filter}`");
-                }
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        if arg == "--rivals" {
+            options.rivals = true;
+        } else if let Some((_, is_path)) = VALUES.iter().find(|(name, _)| name == arg) {
+            let value = args.next().with_context(|| format!("`{arg}` needs what comes after it"))?;
+            let value = if *is_path { here.join(value).display().to_string() } else { value.clone() };
+            if arg == "--dir" {
+                options.dir = Some(value);
+            } else {
+                options.harness.extend([arg.clone(), value]);
             }
+        } else if arg.starts_with('-') {
+            bail!("bench knows no option `{arg}`; there are {OPTIONS}");
+        } else {
+            options.filters.push(arg.clone());
         }
     }
     Ok(options)
 }
 
-fn steps(options: &Options) -> Vec<Step> {
-    let filtered = |name: &str, args: &[&str]| {
-        let mut args = args.to_vec();
-        if let Some(filter) = &options.filter {
-            args.extend(["--", filter]);
-        }
-        Step::cargo(name, &args)
-    };
-    let mut steps = vec![
-        filtered("ratios to the floors", &["run", "--release", "--package", "keepstone-benches"]),
-        filtered("criterion", &["bench", "--package", "keepstone-benches", "--benches"]),
-    ];
+/// The rivals come first, so that the harness has their rows in its table and reports; criterion is last and has reports of its own.
+fn steps(options: &Options, root: &Path) -> Vec<Step> {
+    let dir = options.dir.iter().flat_map(|dir| ["--dir".to_owned(), dir.clone()]);
+    let both: Vec<String> = dir.chain(options.filters.iter().cloned()).collect();
+    let found = root.join(RIVALS).display().to_string();
+    let mut steps = Vec::new();
+    let mut harness = options.harness.clone();
     if options.rivals {
         let args = ["run", "--release", "--manifest-path", "benches/compare/Cargo.toml"];
-        steps.push(filtered("rivals", &args));
+        steps.push(with(&args, "rivals", &["--json".to_owned(), found.clone()], &both));
+        harness.extend(["--with".to_owned(), found]);
     }
+    steps.push(with(
+        &["run", "--release", "--package", "keepstone-benches"],
+        "ratios to the floors",
+        &harness,
+        &both,
+    ));
+    let criterion = ["bench", "--package", "keepstone-benches", "--benches"];
+    let filter: Vec<String> = options.filters.iter().map(|filter| escaped(filter)).collect();
+    let filter = if filter.is_empty() { Vec::new() } else { vec![filter.join("|")] };
+    steps.push(with(&criterion, "criterion", &[], &filter));
     steps
+}
+
+fn with(args: &[&str], name: &str, options: &[String], filters: &[String]) -> Step {
+    let mut args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+    if !options.is_empty() || !filters.is_empty() {
+        args.push("--".to_owned());
+    }
+    args.extend(options.iter().chain(filters).cloned());
+    Step::cargo(name, &args)
+}
+
+/// A filter as a regular expression, which is what criterion takes: our filters are plain.
+fn escaped(filter: &str) -> String {
+    let mut out = String::with_capacity(filter.len());
+    for letter in filter.chars() {
+        if r"\.+*?()|[]{}^$".contains(letter) {
+            out.push('\\');
+        }
+        out.push(letter);
+    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::{parse, steps};
 
-    fn check(args: &[&str], expected: &[&str]) {
+    fn parsed(args: &[&str]) -> anyhow::Result<super::Options> {
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let options = parse(&args).expect("the arguments are good");
-        let shown: Vec<String> = steps(&options).iter().map(ToString::to_string).collect();
+        parse(&args, Path::new("/here"))
+    }
+
+    fn check(args: &[&str], expected: &[&str]) {
+        let options = parsed(args).expect("the arguments are good");
+        let shown: Vec<String> =
+            steps(&options, Path::new("/tree")).iter().map(ToString::to_string).collect();
         assert_eq!(shown, expected);
     }
 
     #[test]
-    fn a_filter_reaches_every_harness() {
+    fn filters_reach_every_harness() {
         check(
-            &["--rivals", "encode"],
+            &["--rivals", "encode", "crc32.1", "--dir", "disk"],
             &[
-                "cargo run --release --package keepstone-benches -- encode",
-                "cargo bench --package keepstone-benches --benches -- encode",
-                "cargo run --release --manifest-path benches/compare/Cargo.toml -- encode",
+                "cargo run --release --manifest-path benches/compare/Cargo.toml -- --json /tree/target/keepstone-bench/rivals.json --dir /here/disk encode crc32.1",
+                "cargo run --release --package keepstone-benches -- --with /tree/target/keepstone-bench/rivals.json --dir /here/disk encode crc32.1",
+                "cargo bench --package keepstone-benches --benches -- 'encode|crc32\\.1'",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_saved_and_reported_reaches_the_harness_alone() {
+        check(
+            &["--save", "a", "--compare", "b", "--json", "c", "--html", "/d", "--report", "e"],
+            &[
+                "cargo run --release --package keepstone-benches -- --save a --compare b --json /here/c --html /d --report /here/e",
+                "cargo bench --package keepstone-benches --benches",
             ],
         );
     }
@@ -84,12 +161,9 @@ mod tests {
     }
 
     #[test]
-    fn unknown_flags_and_second_filters_are_refused() {
-        let refused = |args: &[&str]| {
-            let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-            parse(&args).expect_err("must be refused").to_string()
-        };
+    fn unknown_options_and_those_without_a_value_are_refused() {
+        let refused = |args: &[&str]| parsed(args).expect_err("must be refused").to_string();
         assert!(refused(&["--fast"]).contains("`--fast`"));
-        assert!(refused(&["a", "b"]).contains("`a` and `b`"));
+        assert!(refused(&["encode", "--save"]).contains("`--save`"));
     }
 }

@@ -16,6 +16,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "keepstone-checkpoint",
         &["keepstone-format", "keepstone-storage", "keepstone-store", "keepstone-value"],
     ),
+    // What the author of a backend takes for tests, beside the checkpoints themselves.
+    ("keepstone-checkpoint-conformance", &["keepstone-checkpoint"]),
     ("keepstone-value", &["keepstone-format"]),
     ("keepstone-ecs-persist", &["keepstone-format", "keepstone-value"]),
     ("keepstone-backends", &["keepstone-ecs-persist", "keepstone-format"]),
@@ -86,14 +88,26 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // Its crates are those of its examples, for tests alone.
     ("keepstone-guide", &[]),
+    (
+        // Looks at the bytes of each layer by itself.
+        "keepstone-portability",
+        &[
+            "keepstone-checkpoint",
+            "keepstone-ecs-persist",
+            "keepstone-format",
+            "keepstone-storage",
+            "keepstone-value",
+        ],
+    ),
     ("xtask", &[]),
 ];
 
 /// Members that never reach a registry.
-const UNPUBLISHED: &[&str] = &["keepstone-benches", "keepstone-guide", "keepstone-testkit", "xtask"];
+const UNPUBLISHED: &[&str] =
+    &["keepstone-benches", "keepstone-guide", "keepstone-portability", "keepstone-testkit", "xtask"];
 
 /// Members that may use anyhow: programs, whose errors are read by people and matched by nobody.
-const PROGRAMS: &[&str] = &["keepstone-benches", "keepstone-cli", "xtask"];
+const PROGRAMS: &[&str] = &["keepstone-benches", "keepstone-cli", "keepstone-portability", "xtask"];
 
 /// Members whose whole dependency tree holds neither serde nor an ECS.
 pub(crate) const LOW: &[&str] = &["keepstone-format", "keepstone-storage"];

@@ -7,12 +7,18 @@
 
 mod bench;
 mod check;
+mod coverage;
 mod crash;
 mod crates;
+mod gate;
 mod layers;
 mod links;
 mod mask;
+mod native;
+mod path;
 mod planted;
+mod portability;
+mod profile;
 mod rules;
 mod sources;
 mod step;
@@ -30,13 +36,26 @@ usage: cargo xtask <verb>
   check [--no-tests]         everything continuous integration holds: format, tidy, clippy, docs,
                              each crate alone, wasm32 (if installed), tests, packaging
   tidy                       crate arrows and the bans that clippy cannot express
-  bench [FILTER] [--rivals]  the ratio harness and the criterion targets, optionally the rivals
+  bench [FILTER]... [--dir PATH] [--save NAME] [--compare NAME] [--json FILE] [--html FILE]
+        [--report FILE] [--rivals]
+                             the ratio harness and the criterion targets, optionally the rivals; what
+                             was found is kept under a name, compared with that, and written as JSON,
+                             as a page for a browser, or as a page of text
+  bench --gate [--accept] [--strict] [--counted] [--json FILE]
+                             counters, instructions and ratios held to benches/gates; `--accept` writes
+                             what is counted anew, `--strict` fails when something has to be skipped
+  coverage                   lines of the libraries that tests run; below 85 % it fails
+  native                     the checksums built for any processor and for this one alone
   crash [--seconds N] [--seed S]
                              the crash sweeps with raised caps; each test of random histories goes on
                              for N seconds (60) from seed S (a random one)
   torture [--kills N] [--seed S]
                              a log on a real file system: its writer killed, its system calls refused
-                             (by strace), its disk full (in a mounted image)";
+                             (by strace), its disk full (in a mounted image)
+  portability [--write]      golden files and encoded bytes, here and on what other targets this machine
+                             can run; --write accepts the bytes of this machine
+  profile CASE [--seconds N] where the time of a case of the benches goes: a flame graph, or what
+                             callgrind counts";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -57,7 +76,11 @@ fn run(args: &[String]) -> Result<()> {
         "check" => check::run(rest),
         "tidy" => tidy::run(rest),
         "bench" => bench::run(rest),
+        "coverage" => coverage::run(rest),
+        "native" => native::run(rest),
         "crash" => crash::run(rest),
+        "portability" => portability::run(rest),
+        "profile" => profile::run(rest),
         "torture" => torture::run(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

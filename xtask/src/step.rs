@@ -14,7 +14,7 @@ use crate::crates::root;
 pub(crate) struct Step {
     name: String,
     args: Vec<String>,
-    env: Vec<(&'static str, String)>,
+    env: Vec<(String, String)>,
 }
 
 impl Step {
@@ -23,8 +23,8 @@ impl Step {
         Self { name: name.into(), args, env: Vec::new() }
     }
 
-    pub(crate) fn env(mut self, key: &'static str, value: impl Into<String>) -> Self {
-        self.env.push((key, value.into()));
+    pub(crate) fn env(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.push((key.into(), value.into()));
         self
     }
 

@@ -1,90 +1,53 @@
-//! Databases that keep one value which is written over and over, beside recycled generations.
+//! One value that is written over and over, durable each time: recycled generations beside databases.
 
 use std::{path::Path, rc::Rc};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use keepstone::{
     Codec,
     format::{FileKind, Metadata, SectionId, WriterOptions},
     storage::{GenerationOptions, Generations},
 };
-use keepstone_benches::{Case, Scratch, mixed::SplitMix};
-use redb::{Database, TableDefinition};
-use rusqlite::Connection;
+use keepstone_benches::{Case, Plan, Scratch, mixed::SplitMix};
+
+use crate::databases::Kind;
 
 const STATE_LEN: usize = 1_000_000;
-const TABLE: TableDefinition<u64, &[u8]> = TableDefinition::new("states");
-const REPLACE: &str = "INSERT OR REPLACE INTO states (id, state) VALUES (1, ?1)";
 
-/// What is compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plan {
-    Redb,
-    Sqlite,
+/// The case.
+pub fn plans() -> Vec<Plan> {
+    vec![Plan::new("generation commit, beside databases", "1 MB", 1_000_000, case)]
 }
 
-/// All that are compared with.
-pub const PLANS: [Plan; 2] = [Plan::Redb, Plan::Sqlite];
-
-type Job = Box<dyn FnMut(&[u8]) -> Result<()>>;
-
-impl Plan {
-    /// The name that a filter looks into.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Redb => "generation commit/redb",
-            Self::Sqlite => "generation commit/SQLite",
-        }
+fn case(plan: &Plan, dir: &Path) -> Result<Case> {
+    let scratch = Rc::new(Scratch::new(dir, "generation-rivals")?);
+    let mut ours = ours(&scratch.path().join("ours"))?;
+    let mut states = States::new();
+    let mut case = plan.case();
+    for kind in Kind::ALL {
+        let mut database = kind.open(&scratch.path().join(kind.name()))?;
+        let mut same = States::new();
+        case =
+            case.rival(kind.name(), move |watch| watch.together(|| database.put(1, same.next_state(), None)));
     }
-
-    /// Builds the case in a directory.
-    pub fn case(self, dir: &Path) -> Result<Case> {
-        let scratch = Rc::new(Scratch::new(dir, "generation-rivals")?);
-        let (mut ours, mut rival) = (ours(&scratch.path().join("ours"))?, self.job(scratch.path())?);
-        let (mut states, mut same) = (States::new(), States::new());
-        let case = Case::new(self.name(), "1 MB").ours(move |watch| {
-            // The directory is there as long as the case.
-            let _ = scratch.path();
-            watch.together(|| ours(states.next_state()))
-        });
-        Ok(case.floor(1.0, "rival", move |watch| watch.together(|| rival(same.next_state()))))
-    }
-
-    fn job(self, dir: &Path) -> Result<Job> {
-        Ok(match self {
-            Self::Redb => {
-                let database = Database::create(dir.join("states.redb"))?;
-                Box::new(move |state| {
-                    let write = database.begin_write()?;
-                    write.open_table(TABLE)?.insert(1, state)?;
-                    Ok(write.commit()?)
-                })
-            }
-            Self::Sqlite => {
-                let connection = Connection::open(dir.join("states.sqlite"))?;
-                connection.pragma_update(None, "journal_mode", "WAL")?;
-                connection.pragma_update(None, "synchronous", "FULL")?;
-                connection
-                    .execute_batch("CREATE TABLE states (id INTEGER PRIMARY KEY, state BLOB NOT NULL)")?;
-                Box::new(move |state| {
-                    connection.prepare_cached(REPLACE)?.execute([state]).map(drop).context("replacing")
-                })
-            }
-        })
-    }
+    Ok(case.ours(move |watch| {
+        // The directory is there as long as the case.
+        let _ = scratch.path();
+        watch.together(|| ours(states.next_state()))
+    }))
 }
 
 /// One section without a codec, with its checksums, made and committed.
-fn ours(dir: &Path) -> Result<Job> {
+fn ours(dir: &Path) -> Result<impl FnMut(&[u8]) -> Result<()> + use<>> {
     let mut generations = Generations::open(dir, GenerationOptions::default())?;
-    Ok(Box::new(move |state| {
+    Ok(move |state: &[u8]| {
         let mut draft = generations.begin()?;
         let mut writer = draft.container(WriterOptions::new(FileKind::SAVE).codec(Codec::None))?;
         writer.coded_from(SectionId::BYTES, 0, &[state])?;
         let (_, written) = writer.finish(Metadata::new())?;
         draft.commit(written)?;
         Ok(())
-    }))
+    })
 }
 
 /// States of one length that nothing can make smaller; each differs from the one before.

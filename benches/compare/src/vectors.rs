@@ -9,7 +9,7 @@ use keepstone::storage::{
     Files as _, OsFiles, Snapshot,
     snapshot::{Options, Verify},
 };
-use keepstone_benches::{Case, Scratch, mapped, vectors::Vectors};
+use keepstone_benches::{Case, Plan, Scratch, mapped, vectors::Vectors};
 
 use formats::{Format, Saved};
 
@@ -17,78 +17,72 @@ const COUNT: u32 = 100_000;
 /// One vector of so many is looked at.
 const STEP: usize = 1000;
 
-/// What is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Work {
-    Save,
-    /// Opened and looked at, with as much of ours checked.
-    Look(Verify),
-}
-
-/// A rival and what it does.
-#[derive(Debug, Clone, Copy)]
-pub struct Plan {
-    work: Work,
-    format: Format,
-}
-
-/// Everything that each rival can do.
+/// The cases.
 pub fn plans() -> Vec<Plan> {
-    let looks = [Verify::Never, Verify::OnUse, Verify::Now].map(Work::Look);
-    let works = [Work::Save].into_iter().chain(looks);
-    works.flat_map(|work| Format::ALL.map(|format| Plan { work, format })).collect()
+    let size = || format!("{}k x 128", COUNT / 1000);
+    let look = |name: &'static str, verify: Verify| {
+        Plan::new(name, size(), COUNT, move |plan, dir| looked_at(plan, dir, verify))
+    };
+    vec![
+        Plan::new("snapshot save", size(), COUNT, saved),
+        look("snapshot map, never checked", Verify::Never),
+        look("snapshot map, checked on use", Verify::OnUse),
+        look("snapshot map, checked now", Verify::Now),
+    ]
 }
 
-impl Plan {
-    /// The name that a filter looks into.
-    pub fn name(&self) -> String {
-        let work = match self.work {
-            Work::Save => "snapshot save",
-            Work::Look(Verify::Never) => "snapshot map, never checked",
-            Work::Look(Verify::OnUse) => "snapshot map, checked on use",
-            Work::Look(Verify::Now) => "snapshot map, checked now",
-        };
-        format!("{work}/{}", self.format.name())
-    }
-
-    /// Builds the case in a directory.
-    pub fn case(&self, dir: &Path) -> Result<Case> {
-        let scratch = Rc::new(Scratch::new(dir, "snapshot-rivals")?);
-        let [ours, theirs] = ["ours.keep", "rival"].map(|name| scratch.path().join(name));
-        let vectors = Vectors::random(COUNT)?;
-        let expected = sum((0..vectors.ids.len()).step_by(STEP).map(|index| vectors.row(index)))?;
-        let rival = Saved::new(self.format, &vectors)?;
-        rival.save(&theirs)?;
-        vectors.save(&OsFiles, &ours)?;
-        let (our_bytes, its_bytes) = (OsFiles.metadata(&ours)?.len, OsFiles.metadata(&theirs)?.len);
-        let case = Case::new(self.name(), format!("{}k x 128", COUNT / 1000));
-        let Work::Look(verify) = self.work else {
-            let case = case.ours(move |watch| {
-                // The directory is there as long as the case.
-                let _ = scratch.path();
-                watch.note_bytes(our_bytes);
-                watch.each(|| vectors.save(&OsFiles, &ours))
-            });
-            return Ok(case.floor(1.0, "rival", move |watch| {
-                watch.note_bytes(its_bytes);
-                watch.each(|| rival.save(&theirs))
-            }));
-        };
-        let format = self.format;
-        let same = move |found: f32| {
-            ensure!(found.to_bits() == expected.to_bits(), "other vectors: {found} instead of {expected}");
-            Ok(())
-        };
-        let case = case.ours(move |watch| {
-            let _ = scratch.path();
-            watch.note_bytes(our_bytes);
-            watch.together(|| same(look(&mapped::snapshot(&ours, verify, Options::default())?)?))
+fn saved(plan: &Plan, dir: &Path) -> Result<Case> {
+    let scratch = Rc::new(Scratch::new(dir, "snapshot-rivals")?);
+    let vectors = Vectors::random(plan.amount)?;
+    let mut case = plan.case();
+    for format in Format::ALL {
+        let path = scratch.path().join(format.name());
+        let rival = Saved::new(format, &vectors)?;
+        rival.save(&path)?;
+        let bytes = OsFiles.metadata(&path)?.len;
+        case = case.rival(format.name(), move |watch| {
+            watch.note_bytes(bytes);
+            watch.each(|| rival.save(&path))
         });
-        Ok(case.floor(1.0, "rival", move |watch| {
-            watch.note_bytes(its_bytes);
-            watch.together(|| same(format.look(&theirs)?))
-        }))
     }
+    let path = scratch.path().join("ours.keep");
+    vectors.save(&OsFiles, &path)?;
+    let bytes = OsFiles.metadata(&path)?.len;
+    Ok(case.ours(move |watch| {
+        // The directory is there as long as the case.
+        let _ = scratch.path();
+        watch.note_bytes(bytes);
+        watch.each(|| vectors.save(&OsFiles, &path))
+    }))
+}
+
+/// Mapped, opened and looked at, with as much of ours checked.
+fn looked_at(plan: &Plan, dir: &Path, verify: Verify) -> Result<Case> {
+    let scratch = Rc::new(Scratch::new(dir, "snapshot-rivals")?);
+    let vectors = Vectors::random(plan.amount)?;
+    let expected = sum((0..vectors.ids.len()).step_by(STEP).map(|index| vectors.row(index)))?;
+    let same = move |found: f32| {
+        ensure!(found.to_bits() == expected.to_bits(), "other vectors: {found} instead of {expected}");
+        Ok(())
+    };
+    let mut case = plan.case();
+    for format in Format::ALL {
+        let path = scratch.path().join(format.name());
+        Saved::new(format, &vectors)?.save(&path)?;
+        let bytes = OsFiles.metadata(&path)?.len;
+        case = case.rival(format.name(), move |watch| {
+            watch.note_bytes(bytes);
+            watch.together(|| same(format.look(&path)?))
+        });
+    }
+    let path = scratch.path().join("ours.keep");
+    vectors.save(&OsFiles, &path)?;
+    let bytes = OsFiles.metadata(&path)?.len;
+    Ok(case.ours(move |watch| {
+        let _ = scratch.path();
+        watch.note_bytes(bytes);
+        watch.together(|| same(look(&mapped::snapshot(&path, verify, Options::default())?)?))
+    }))
 }
 
 fn look(snapshot: &Snapshot) -> Result<f32> {

@@ -50,7 +50,7 @@ pub(super) fn beside_memcpy(plan: &Plan, _: &Path) -> Result<Case> {
 fn captured(plan: &Plan) -> Result<Case> {
     let (world, registry) = (mixed::world(plan.amount), plain()?);
     let mut capture = OwnedCapture::default();
-    Ok(plan.case().ours(move |watch| {
+    Ok(plan.case().stalls().ours(move |watch| {
         let options = SaveOptions::default().registry(&registry);
         watch.together(|| Ok(world.capture_into(&mut capture, &options)?))
     }))
@@ -111,7 +111,7 @@ pub(super) fn in_background(plan: &Plan, dir: &Path) -> Result<Case> {
     let (world, same) = (mixed::world(plan.amount), mixed::world(plan.amount));
     let (saver, file) = (Saver::new()?, Removed(dir.join("keepstone-background.keep")));
     let mut capture = OwnedCapture::default();
-    let case = plan.case().ours(move |watch| {
+    let case = plan.case().stalls().ours(move |watch| {
         let options = SaveOptions::default().durability(Durability::Buffered);
         watch.spent(|| {
             let begin = Instant::now();

@@ -1,10 +1,12 @@
 //! Checkpoints, beside the least that anybody would do to keep a state, and what forge publishes.
 
+mod compacted;
 mod created;
 mod kept;
 mod listed;
 mod named;
 mod restored;
+mod served;
 mod states;
 mod threads;
 
@@ -45,6 +47,10 @@ pub(super) fn plans() -> Vec<Plan> {
         plans.push(Plan::new("checkpoint restore, head", size, len, restored::head));
     }
     plans.push(Plan::new("checkpoint restore, any", "1000 of 10 KB", 10 * KB, restored::any));
+    plans.push(Plan::new("checkpoint service", "1 KB, 1 %", KB, served::checkpoint));
+    plans.push(Plan::new("checkpoint service", "10 KB, 1 %", 10 * KB, served::checkpoint));
+    plans.push(Plan::new("checkpoint metrics", "18 numbers", 0, served::metrics));
+    plans.push(Plan::new("checkpoint compaction", "1000 of 10 KB to 10", 10 * KB, compacted::to_ten));
     plans.push(Plan::new("checkpoint bytes", "1000 of 10 KB, runs of 14", 14, kept::short));
     plans.push(Plan::new("checkpoint bytes", "1000 of 10 KB, runs of 4", 4, kept::short));
     plans.push(Plan::new("checkpoint bytes", "1000 of 10 KB, a record more", 14, kept::with_records));

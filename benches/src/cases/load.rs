@@ -6,6 +6,7 @@ use keepstone::{Codec, SaveOptions, prelude::*};
 
 use crate::{
     case::{Case, Plan},
+    columns::Columns,
     insert_by_ids, mixed,
 };
 
@@ -17,6 +18,36 @@ pub(super) fn case(plan: &Plan, _: &Path) -> Result<Case> {
 /// What LZ4 adds to it.
 pub(super) fn lz4(plan: &Plan, _: &Path) -> Result<Case> {
     against_floor(plan, Codec::Lz4)
+}
+
+/// A world into bytes and these into a fresh world, beside the floors of both by themselves.
+#[expect(clippy::unnecessary_wraps, reason = "building another case can fail")]
+pub(super) fn round_trip(plan: &Plan, _: &Path) -> Result<Case> {
+    let world = mixed::world(plan.amount);
+    let rows = mixed::rows(plan.amount);
+    let columns = Columns::new(rows.clone());
+    let rest = columns.clone();
+    let (mut out, mut copied) = (Vec::new(), Vec::new());
+    let mut serialized = vec![0; rest.serialized_len_max()];
+    let case = plan.case().ours(move |watch| {
+        let options = SaveOptions::default().codec(Codec::None);
+        watch.each(|| {
+            out.clear();
+            world.save_to_with(&mut out, &options)?;
+            Ok(World::load_from(&mut out.as_slice())?)
+        })?;
+        watch.note_bytes(out.len() as u64);
+        Ok(())
+    });
+    let case = case.floor(1.0, "memcpy + CRC-32 of the plain columns", move |watch| {
+        watch.together(|| Ok(columns.copy_and_sum(&mut copied)))
+    });
+    let case = case.floor(1.0, "postcard of names and parents", move |watch| {
+        watch.together(|| rest.serialize(&mut serialized))
+    });
+    Ok(case.floor(1.0, "spawn_empty + insert_by_ids", move |watch| {
+        watch.each(|| Ok(insert_by_ids::spawn(&rows)))
+    }))
 }
 
 fn against_floor(plan: &Plan, codec: Codec) -> Result<Case> {

@@ -11,7 +11,10 @@ pub(super) use save::{random, repeated};
 use std::{num::NonZeroUsize, path::Path};
 
 use anyhow::Result;
-use keepstone::storage::{Files as _, OsFiles, snapshot::Options};
+use keepstone::{
+    format::crc32,
+    storage::{Files as _, OsFiles, snapshot::Options},
+};
 
 use crate::{
     Scratch,
@@ -28,6 +31,18 @@ fn options(is_alone: bool) -> Options<'static> {
 /// A case whose times are told by the vector.
 fn case(plan: &Plan) -> Case {
     plan.case().per("vector", plan.amount)
+}
+
+/// A CRC-32 of as many bytes as 100,000 vectors have, beside the same by the crate `crc32fast`.
+#[expect(clippy::unnecessary_wraps, reason = "building another case can fail")]
+pub(super) fn summed(plan: &Plan, _: &Path) -> Result<Case> {
+    let bytes = super::durable::random_bytes(plan.amount);
+    let same = bytes.clone();
+    let case = plan.case().ours(move |watch| {
+        watch.note_bytes(bytes.len() as u64);
+        watch.together(|| Ok(crc32(&bytes)))
+    });
+    Ok(case.floor(1.0, "crc32fast", move |watch| watch.together(|| Ok(crc32fast::hash(&same)))))
 }
 
 /// A snapshot in a directory of its own.

@@ -6,7 +6,7 @@ mod threads;
 mod turnover;
 
 pub(super) use append::{buffered, buffered_summed, durable, durable_long};
-pub(super) use recovery::{recovery, recovery_short};
+pub(super) use recovery::{recovery, recovery_44, recovery_540, recovery_short};
 pub(super) use threads::{threads, threads_cpu};
 pub(super) use turnover::{turnover, turnover_threads};
 

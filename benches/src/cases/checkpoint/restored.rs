@@ -15,7 +15,7 @@ use crate::{
     mixed::SplitMix,
 };
 
-const COUNT: u32 = 1000;
+pub(super) const COUNT: u32 = 1000;
 const RUN_LEN: usize = 14;
 
 /// The state of the head, beside a copy of it.
@@ -72,7 +72,7 @@ pub(in crate::cases) fn any(plan: &Plan, dir: &Path) -> Result<Case> {
 }
 
 /// Makes checkpoints and closes the store, so that they are in packs; answers their states.
-fn filled(scratch: &Scratch, len: u32) -> Result<Vec<Vec<u8>>> {
+pub(super) fn filled(scratch: &Scratch, len: u32) -> Result<Vec<Vec<u8>>> {
     let store = CheckpointStore::open(scratch.path().join("ours"))?;
     let session = store.session("main")?;
     let mut random = SplitMix::new(2);

@@ -77,7 +77,7 @@ fn handed(
 ) -> Result<(Case, Rc<Scratch>)> {
     let scratch = Rc::new(Scratch::new(dir, "slots-handed")?);
     let root = Root::open(&scratch, "ours", SaveOptions::default())?;
-    let case = plan.case().limit(1.2).ours(move |watch| {
+    let case = plan.case().stalls().limit(1.2).ours(move |watch| {
         if watch.is_counting() {
             return watch.each(|| {
                 let (_, handed) = hand(&root)?;

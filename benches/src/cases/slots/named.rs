@@ -58,7 +58,7 @@ pub(in crate::cases) fn sent(plan: &Plan, dir: &Path) -> Result<Case> {
     let scratch = Rc::new(Scratch::new(dir, "named-sent")?);
     let root = Root::open(&scratch, "ours", SaveOptions::default())?;
     let bundle = bundle(plan)?;
-    let case = plan.case().ours(move |watch| {
+    let case = plan.case().stalls().ours(move |watch| {
         watch.spent(|| {
             let payload = bundle.clone();
             let begin = Instant::now();

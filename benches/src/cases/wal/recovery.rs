@@ -23,6 +23,16 @@ pub(in crate::cases) fn recovery_short(plan: &Plan, dir: &Path) -> Result<Case> 
     Ok(recovered(plan, dir, 100)?.limit(1.8))
 }
 
+/// Records as long as an insert of a vector of 128 `f32` by EdgeVec, in a log as long as its benchmark has.
+pub(in crate::cases) fn recovery_540(plan: &Plan, dir: &Path) -> Result<Case> {
+    recovered(plan, dir, 540)
+}
+
+/// The same with its short records.
+pub(in crate::cases) fn recovery_44(plan: &Plan, dir: &Path) -> Result<Case> {
+    recovered(plan, dir, 44)
+}
+
 fn recovered(plan: &Plan, dir: &Path, record_len: usize) -> Result<Case> {
     let scratch = Rc::new(Scratch::new(dir, "wal-recovery")?);
     let record = random_bytes(u32::try_from(record_len)?);

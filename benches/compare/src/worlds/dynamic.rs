@@ -8,7 +8,7 @@ use bevy_ecs::{
     entity::{Entity, EntityHashMap},
     hierarchy::{ChildOf, Children},
     prelude::{Component, ReflectComponent},
-    world::World,
+    world::{EntityWorldMut, World},
 };
 use bevy_reflect::{Reflect, TypeRegistry};
 use bevy_world_serialization::{
@@ -49,18 +49,29 @@ struct Name(String);
 /// are saved like everything else.
 pub fn registry() -> TypeRegistry {
     let mut registry = TypeRegistry::new();
+    register(&mut registry);
+    registry
+}
+
+/// Adds them to a registry.
+pub fn register(registry: &mut TypeRegistry) {
     registry.register::<Position>();
     registry.register::<Velocity>();
     registry.register::<Health>();
     registry.register::<Name>();
     registry.register::<ChildOf>();
     registry.register::<Children>();
-    registry
 }
 
 /// Spawns the first `count` entities of the mixed world.
 pub fn world(count: u32) -> World {
     let mut world = World::new();
+    spawn(&mut world, count, |_| {});
+    world
+}
+
+/// The same into a world, each with what `mark` adds.
+pub fn spawn(world: &mut World, count: u32, mark: impl Fn(&mut EntityWorldMut<'_>)) {
     let mut entities: Vec<Entity> = Vec::new();
     for row in mixed::rows(count) {
         let parent = row.parent.and_then(|index| entities.get(usize::try_from(index).ok()?)).copied();
@@ -78,9 +89,9 @@ pub fn world(count: u32) -> World {
         if let Some(parent) = parent {
             entity.insert(ChildOf(parent));
         }
+        mark(&mut entity);
         entities.push(entity.id());
     }
-    world
 }
 
 /// The formats that its documentation and tests show.
@@ -91,6 +102,15 @@ pub enum Format {
 }
 
 impl Format {
+    pub const ALL: [Self; 2] = [Self::Postcard, Self::Ron];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postcard => "DynamicWorld, postcard",
+            Self::Ron => "DynamicWorld, RON",
+        }
+    }
+
     /// Extracts and serializes a world.
     pub fn save(self, world: &World, registry: &TypeRegistry) -> Result<Vec<u8>> {
         let extracted = DynamicWorld::from_world_with(world, registry);
