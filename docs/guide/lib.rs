@@ -40,6 +40,7 @@ chapters! {
     FromAwSave = "from-aw-save.md",
     FromPecs = "from-pecs.md",
     FromEdgeVec = "from-edgevec.md",
+    FromForge = "from-forge.md",
 }
 
 #[cfg(test)]
@@ -50,6 +51,9 @@ mod tests {
 
     /// Where the messages are that the troubleshooting chapter quotes.
     const SOURCES: &[&str] = &[
+        include_str!("../../crates/checkpoint/src/error.rs"),
+        include_str!("../../crates/checkpoint/src/pack/read.rs"),
+        include_str!("../../crates/checkpoint/src/store/salvage.rs"),
         include_str!("../../crates/cli/src/error.rs"),
         include_str!("../../crates/compat/src/error.rs"),
         include_str!("../../crates/derive/src/attributes.rs"),
