@@ -13,7 +13,7 @@ use std::{borrow::Cow, collections::HashMap, io::Write};
 
 use keepstone_format::ReadAt;
 
-use super::{CheckpointStore, Shared, chain};
+use super::{CheckpointReader, CheckpointStore, chain};
 use crate::{
     Error,
     checkpoint::Checkpoint,
@@ -25,11 +25,8 @@ use crate::{
     id::Sequence,
 };
 use importer::Importer;
-use in_order::{Next, Window, in_order};
+use in_order::{Next, in_order};
 use snapshot::Snapshot;
-
-/// Bytes of states that are encoded, or wait to be written, at the same time.
-const WINDOW_BYTES: u64 = 8 << 20;
 
 impl CheckpointStore {
     /// Writes checkpoints, with their sessions, branches and all that is said about them, as one `.keep` file: states as they are kept, so that an import has nothing to encode. A state that stands on one that is
@@ -44,40 +41,7 @@ impl CheckpointStore {
     /// [`Error::NoSession`], [`Error::NoBranch`]; [`Error::State`], [`Error::Delta`] and [`Error::MissingBase`] if a state can't be read; [`Error::Format`] if `out` can't be written: then what it
     /// holds is no export.
     pub fn export(&self, selection: &Selection, out: impl Write) -> Result<Exported, Error> {
-        let snapshot = Snapshot::of(&self.shared, selection)?;
-        let (selected, options) = (&snapshot.selected, &self.shared.options);
-        let mut exported = snapshot.exported();
-        let mut writer = container::begin(out)?;
-        let mut payloads = Payloads::begin(&mut writer)?;
-        let (mut stored, mut rebased) = (snapshot.payloads(), 0);
-        in_order(
-            self.shared.window(),
-            || {
-                let Some((checkpoint, bytes)) = stored.next()? else { return Ok(None) };
-                if checkpoint.base().is_none_or(|base| selected.get(base).is_some()) {
-                    let cost = bytes.len() as u64;
-                    return Ok(Some((cost, Next::Done((checkpoint.sequence, checkpoint.body.form, bytes)))));
-                }
-                rebased += 1;
-                Ok(Some((checkpoint.len, Next::Work(checkpoint.sequence))))
-            },
-            |sequence| {
-                let (state, _) = snapshot.state(sequence)?;
-                let (body, _) = chain::whole(&state, options)?;
-                let bytes = match &body.place {
-                    Place::Journal(bytes) => Cow::Owned(bytes.to_vec()),
-                    Place::Pack(_) => {
-                        return Err(Error::Misuse { what: "a state that was just encoded is in memory" });
-                    }
-                };
-                Ok((sequence, body.form, bytes))
-            },
-            |(sequence, form, bytes): (Sequence, Form, Cow<'_, [u8]>)| payloads.add(sequence, form, &bytes),
-        )?;
-        exported.rebased = rebased;
-        let bodies = payloads.finish()?;
-        exported.bytes = container::finish(writer, selected, &bodies)?;
-        Ok(exported)
+        Snapshot::of(&self.shared, selection)?.export(out)
     }
 
     /// Takes in what [`export`](Self::export) has written. Checkpoints keep their ids and get new sequences; those that are there already are passed over, so that doing it twice changes nothing. Sessions and branches are
@@ -123,9 +87,50 @@ impl CheckpointStore {
     }
 }
 
-impl Shared {
-    /// What exports may take.
-    fn window(&self) -> Window {
-        Window { threads: self.options.threads, bytes_max: WINDOW_BYTES }
+impl CheckpointReader {
+    /// Writes checkpoints as [`CheckpointStore::export`] does: those of the store as this reader knows it, while a program has it open for writing, say. No lock is taken and no byte of the store changed.
+    ///
+    /// # Errors
+    /// As [`CheckpointStore::export`]; [`Error::MissingPack`] if the store has pruned or moved checkpoints since this reader was [refreshed](Self::refresh), and then swept where they were: refresh it and begin again.
+    pub fn export(&self, selection: &Selection, out: impl Write) -> Result<Exported, Error> {
+        Snapshot::of_reader(self, selection)?.export(out)
+    }
+}
+
+impl Snapshot<'_> {
+    fn export(&self, out: impl Write) -> Result<Exported, Error> {
+        let selected = &self.selected;
+        let mut exported = self.exported();
+        let mut writer = container::begin(out)?;
+        let mut payloads = Payloads::begin(&mut writer)?;
+        let (mut stored, mut rebased) = (self.payloads(), 0);
+        in_order(
+            self.window(),
+            || {
+                let Some((checkpoint, bytes)) = stored.next()? else { return Ok(None) };
+                if checkpoint.base().is_none_or(|base| selected.get(base).is_some()) {
+                    let cost = bytes.len() as u64;
+                    return Ok(Some((cost, Next::Done((checkpoint.sequence, checkpoint.body.form, bytes)))));
+                }
+                rebased += 1;
+                Ok(Some((checkpoint.len, Next::Work(checkpoint.sequence))))
+            },
+            |sequence| {
+                let (state, _) = self.state(sequence)?;
+                let (body, _) = chain::whole(&state, self.options)?;
+                let bytes = match &body.place {
+                    Place::Journal(bytes) => Cow::Owned(bytes.to_vec()),
+                    Place::Pack(_) => {
+                        return Err(Error::Misuse { what: "a state that was just encoded is in memory" });
+                    }
+                };
+                Ok((sequence, body.form, bytes))
+            },
+            |(sequence, form, bytes): (Sequence, Form, Cow<'_, [u8]>)| payloads.add(sequence, form, &bytes),
+        )?;
+        exported.rebased = rebased;
+        let bodies = payloads.finish()?;
+        exported.bytes = container::finish(writer, selected, &bodies)?;
+        Ok(exported)
     }
 }

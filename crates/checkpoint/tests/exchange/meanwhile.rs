@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use keepstone_checkpoint::{Bytes, CheckpointStore, Error, Exported, Files, MemFiles, Selection};
+use keepstone_checkpoint::{
+    Bytes, CheckpointReader, CheckpointStore, Error, Exported, Files, MemFiles, Selection,
+};
 use keepstone_format::ReadAt;
 use keepstone_testkit::Random;
 
@@ -118,6 +120,51 @@ fn what_an_export_needs_is_swept_once_it_has_failed() {
     store.export(&Selection::All, &mut [0_u8; 10][..]).unwrap_err();
     store.compact(1).unwrap();
     assert!(store.sweep(1).unwrap().packs > 0);
+}
+
+#[test]
+fn a_reader_exports_what_it_knows_while_the_store_is_open_elsewhere() {
+    let mut random = Random::new(6);
+    let files: Arc<dyn Files> = Arc::new(MemFiles::new());
+    let options = || quiet(&files).grace(0).clock(|| 1);
+    let store = CheckpointStore::open_with(ROOT, options()).unwrap();
+    let session = store.session("agent").unwrap();
+    let mut state = mixed(&mut random, 3000);
+    for _ in 0..20 {
+        edit(&mut random, &mut state);
+        session.checkpoint(&Bytes::from(&state[..])).commit().unwrap();
+    }
+    store.seal().unwrap();
+    session.checkpoint(&bytes("in the journal")).commit().unwrap();
+    let reader = CheckpointReader::open_with(ROOT, options()).unwrap();
+    let by_reader = |export: usize| {
+        let mut out = Vec::new();
+        let exported = match export {
+            0 => reader.export(&Selection::All, &mut out),
+            _ => reader.export_json(&Selection::All, &mut out),
+        };
+        exported.map(|exported| (out, exported))
+    };
+    for (place, export) in EXPORTS.into_iter().enumerate() {
+        assert!(by_reader(place).unwrap() == exported(&store, export, &Selection::All));
+    }
+    // What is committed meanwhile is not in it, until the reader looks again.
+    session.checkpoint(&bytes("another")).commit().unwrap();
+    assert_eq!(by_reader(0).unwrap().1.checkpoints, 21);
+    // What is pruned is there for as long as its pack is.
+    assert_eq!(store.compact(1).unwrap().checkpoints, 21);
+    assert_eq!(by_reader(0).unwrap().1.checkpoints, 21);
+    assert!(store.sweep(1).unwrap().packs > 0);
+    for export in [0, 1] {
+        let gone = by_reader(export);
+        assert!(matches!(gone, Err(Error::MissingPack { .. })), "{gone:?}");
+    }
+    reader.refresh().unwrap();
+    for (place, export) in EXPORTS.into_iter().enumerate() {
+        let (out, found) = by_reader(place).unwrap();
+        assert_eq!(found.checkpoints, 1);
+        assert!(out == exported(&store, export, &Selection::All).0);
+    }
 }
 
 /// Bytes that are read in pieces, of which it is known how long they are.

@@ -1,7 +1,7 @@
 use std::{fmt, path::Path};
 
 use keepstone::{
-    checkpoint::{CheckpointStore, Imported, Selection},
+    checkpoint::{CheckpointReader, CheckpointStore, Error as StoreError, Imported, Selection},
     forge::{self, Export, Secrets},
     format::Limits,
 };
@@ -57,7 +57,10 @@ struct Renamed {
     to: String,
 }
 
-/// Writes checkpoints to a file of their own.
+/// How often an export begins again because a program that writes has swept what it was about to read.
+const TRIES_MAX: u32 = 4;
+
+/// Writes checkpoints to a file of their own. A program may have the store open for writing meanwhile.
 pub(super) fn export(args: &CheckpointExportArgs) -> Result<Exported, Error> {
     let selection = match (&args.session, &args.branch) {
         (None, _) => Selection::All,
@@ -67,15 +70,23 @@ pub(super) fn export(args: &CheckpointExportArgs) -> Result<Exported, Error> {
         }
     };
     convert::refuse_special(&args.out)?;
-    let store = store::open_existing(&args.store)?;
+    let reader = CheckpointReader::open(&args.store)?;
     let format = args.format.unwrap_or_else(|| ExportFormat::of(&args.out));
-    let (exported, bytes) = convert::replace(&args.out, |mut out| {
-        let exported = match format {
-            ExportFormat::Keep => store.export(&selection, &mut out),
-            ExportFormat::Json => store.export_json(&selection, &mut out),
-        }?;
-        Ok((out, exported))
-    })?;
+    let mut tries = 0;
+    let (exported, bytes) = loop {
+        let written = convert::replace(&args.out, |mut out| {
+            let exported = match format {
+                ExportFormat::Keep => reader.export(&selection, &mut out),
+                ExportFormat::Json => reader.export_json(&selection, &mut out),
+            }?;
+            Ok((out, exported))
+        });
+        tries += 1;
+        match written {
+            Err(Error::Checkpoints(err)) if tries < TRIES_MAX && is_swept(&err) => reader.refresh()?,
+            written => break written?,
+        }
+    };
     Ok(Exported {
         out: args.out.display().to_string(),
         format: format.name(),
@@ -85,6 +96,11 @@ pub(super) fn export(args: &CheckpointExportArgs) -> Result<Exported, Error> {
         rebased: exported.rebased,
         bytes,
     })
+}
+
+/// Whether what was to be read is gone, perhaps because it is in another pack now.
+fn is_swept(err: &StoreError) -> bool {
+    matches!(err, StoreError::MissingPack { .. })
 }
 
 /// Takes checkpoints in.

@@ -34,20 +34,21 @@ fn while_one_writes_others_read_and_do_not_write() {
     // It waits for its input, and has the store meanwhile.
     let args = ["checkpoint", "create", &store.path(), "--session", "main"];
     assert_eq!(run_with(&args, b"not now").exit, 2);
-    let out = store.beside("out.keep");
     for (verb, more) in [
         ("restore", &["1"][..]),
         ("tag", &["1", "a"]),
         ("undo", &["--session", "main"]),
         ("branch", &["--session", "main", "a", "--from", "1"]),
         ("prune", &["--keep-last", "1"]),
-        ("export", &[&out]),
     ] {
         store.fails(verb, more, 2, "busy");
     }
     assert_eq!((store.state("1"), store.numbers(&[])), (b"first".to_vec(), vec![1]));
     store.text("verify", &[]);
     store.text("log", &[]);
+    let out = store.beside("out.keep");
+    let text = store.text("export", &[&out]);
+    assert!(text.starts_with("1 checkpoint of 1 session -> "), "{text}");
     store.text("prune", &["--keep-last", "1", "--dry-run"]);
     assert_eq!(json_on("inspect", &store.dir()).0, 0);
     child.stdin.take().unwrap().write_all(b"second").unwrap();

@@ -8,7 +8,7 @@ use keepstone_format::{Error as FormatError, ReadAt};
 use serde::Serialize;
 
 use super::{
-    super::CheckpointStore,
+    super::{CheckpointReader, CheckpointStore},
     importer::Importer,
     in_order::{Next, in_order},
     snapshot::Snapshot,
@@ -34,37 +34,7 @@ impl CheckpointStore {
     /// # Errors
     /// As [`export`](Self::export).
     pub fn export_json(&self, selection: &Selection, out: impl Write) -> Result<Exported, Error> {
-        let snapshot = Snapshot::of(&self.shared, selection)?;
-        let (selected, options) = (&snapshot.selected, &self.shared.options);
-        let mut exported = snapshot.exported();
-        let mut out = Lines { out, bytes: 0, is_first: true };
-        out.begin(&sessions_of(selected))?;
-        let (mut stored, mut states) = (snapshot.payloads(), States::new(options.cache_bytes_max));
-        in_order(
-            self.shared.window(),
-            || {
-                let Some((checkpoint, bytes)) = stored.next()? else { return Ok(None) };
-                let base = checkpoint
-                    .base()
-                    .map(|base| base_of(&snapshot, checkpoint, base, &mut states))
-                    .transpose()?;
-                let kept = Kept::made(checkpoint, &bytes, base.as_ref(), options.state_bytes_max)?;
-                let state = Arc::clone(&kept.state);
-                states.put(checkpoint.id, kept);
-                Ok(Some((state.len(), Next::Work((checkpoint, state)))))
-            },
-            |(checkpoint, state)| {
-                check(checkpoint, &state)?;
-                let state = State::new(state, checkpoint.layout, checkpoint.facts);
-                let parent =
-                    checkpoint.parent.and_then(|parent| selected.get(parent)).map(|parent| parent.id);
-                let shown = CheckpointOut::new(checkpoint, parent, &state);
-                serde_json::to_vec(&shown).map_err(|source| not_written(source.into()))
-            },
-            |line: Vec<u8>| out.line(&line),
-        )?;
-        exported.bytes = out.finish()?;
-        Ok(exported)
+        Snapshot::of(&self.shared, selection)?.export_json(out)
     }
 
     /// Takes in what [`export_json`](Self::export_json) has written, perhaps changed by hand. What [`import`](Self::import) says holds, but that states are not compared with anything.
@@ -105,6 +75,49 @@ impl CheckpointStore {
             Ok(())
         })?;
         places.finish(importer, &document.sessions)
+    }
+}
+
+impl CheckpointReader {
+    /// Writes checkpoints as [`CheckpointStore::export_json`] does: those of the store as this reader knows it, as [`CheckpointReader::export`].
+    ///
+    /// # Errors
+    /// As [`CheckpointReader::export`].
+    pub fn export_json(&self, selection: &Selection, out: impl Write) -> Result<Exported, Error> {
+        Snapshot::of_reader(self, selection)?.export_json(out)
+    }
+}
+
+impl Snapshot<'_> {
+    fn export_json(&self, out: impl Write) -> Result<Exported, Error> {
+        let (selected, options) = (&self.selected, self.options);
+        let mut exported = self.exported();
+        let mut out = Lines { out, bytes: 0, is_first: true };
+        out.begin(&sessions_of(selected))?;
+        let (mut stored, mut states) = (self.payloads(), States::new(options.cache_bytes_max));
+        in_order(
+            self.window(),
+            || {
+                let Some((checkpoint, bytes)) = stored.next()? else { return Ok(None) };
+                let base =
+                    checkpoint.base().map(|base| base_of(self, checkpoint, base, &mut states)).transpose()?;
+                let kept = Kept::made(checkpoint, &bytes, base.as_ref(), options.state_bytes_max)?;
+                let state = Arc::clone(&kept.state);
+                states.put(checkpoint.id, kept);
+                Ok(Some((state.len(), Next::Work((checkpoint, state)))))
+            },
+            |(checkpoint, state)| {
+                check(checkpoint, &state)?;
+                let state = State::new(state, checkpoint.layout, checkpoint.facts);
+                let parent =
+                    checkpoint.parent.and_then(|parent| selected.get(parent)).map(|parent| parent.id);
+                let shown = CheckpointOut::new(checkpoint, parent, &state);
+                serde_json::to_vec(&shown).map_err(|source| not_written(source.into()))
+            },
+            |line: Vec<u8>| out.line(&line),
+        )?;
+        exported.bytes = out.finish()?;
+        Ok(exported)
     }
 }
 

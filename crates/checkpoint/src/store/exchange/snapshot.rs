@@ -1,12 +1,16 @@
 use std::{
     borrow::Cow,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::super::{
-    Shared,
+    CheckpointReader, Shared,
     restore::{links, put_together},
 };
+use super::in_order::Window;
 use crate::{
     Error,
     backend::Backend,
@@ -15,30 +19,55 @@ use crate::{
     exchange::{Exported, Selection, select::Selected},
     form::Place,
     id::Sequence,
+    options::StoreOptions,
     pack::{self, Wanted},
     store::heads::Chain,
 };
 
+/// Bytes of states that are encoded, or wait to be written, at the same time.
+const WINDOW_BYTES: u64 = 8 << 20;
 /// Bytes of payloads that are read at once.
 const READ_BYTES: u64 = 4 << 20;
 /// Payloads that are read at once.
 const READ_COUNT: usize = 1024;
 
-/// A store at a moment, for as long as somebody exports it: what happens to the store meanwhile is not seen. The packs that it had are not swept.
+/// A store at a moment, for as long as somebody exports it: what happens to the store meanwhile is not seen.
 pub(super) struct Snapshot<'s> {
-    shared: &'s Shared,
-    catalog: Catalog,
+    backend: &'s dyn Backend,
+    pub(super) options: &'s StoreOptions,
+    catalog: Arc<Catalog>,
     pub(super) selected: Selected,
+    /// The packs that it had are not swept. A reader can't keep another process from it.
+    _unswept: Option<Unswept<'s>>,
+}
+
+/// Keeps a store from sweeping packs.
+struct Unswept<'s>(&'s AtomicU64);
+
+impl Drop for Unswept<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl<'s> Snapshot<'s> {
     pub(super) fn of(shared: &'s Shared, selection: &Selection) -> Result<Self, Error> {
         let live = shared.live()?;
         let selected = Selected::of(&live.catalog, selection)?;
-        let catalog = live.catalog.clone();
+        let catalog = Arc::new(live.catalog.clone());
         // While `live` is held: a sweep that hasn't seen it removes only what nothing refers to here.
         shared.exports.fetch_add(1, Ordering::SeqCst);
-        Ok(Self { shared, catalog, selected })
+        let unswept = Some(Unswept(&shared.exports));
+        let (backend, options) = (shared.ground.backend(), &shared.options);
+        Ok(Self { backend, options, catalog, selected, _unswept: unswept })
+    }
+
+    /// A store as a reader knows it.
+    pub(super) fn of_reader(reader: &'s CheckpointReader, selection: &Selection) -> Result<Self, Error> {
+        let catalog = reader.now();
+        let selected = Selected::of(&catalog, selection)?;
+        let (backend, options) = (reader.ground().backend(), reader.options());
+        Ok(Self { backend, options, catalog, selected, _unswept: None })
     }
 
     /// What an export of it says, but for what is found while it is written.
@@ -60,22 +89,17 @@ impl<'s> Snapshot<'s> {
     /// Puts a state together.
     pub(super) fn state(&self, sequence: Sequence) -> Result<(Vec<u8>, Chain), Error> {
         let links = links(&self.catalog, sequence)?;
-        put_together(self.shared.ground.backend(), &links, self.shared.options.state_bytes_max)
+        put_together(self.backend, &links, self.options.state_bytes_max)
     }
 
     /// The payloads of what is selected.
     pub(super) fn payloads(&self) -> Stored<'_> {
-        Stored {
-            backend: self.shared.ground.backend(),
-            rest: &self.selected.checkpoints,
-            group: Vec::new().into_iter(),
-        }
+        Stored { backend: self.backend, rest: &self.selected.checkpoints, group: Vec::new().into_iter() }
     }
-}
 
-impl Drop for Snapshot<'_> {
-    fn drop(&mut self) {
-        self.shared.exports.fetch_sub(1, Ordering::SeqCst);
+    /// What its export may take.
+    pub(super) fn window(&self) -> Window {
+        Window { threads: self.options.threads, bytes_max: WINDOW_BYTES }
     }
 }
 
