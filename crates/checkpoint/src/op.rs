@@ -14,7 +14,7 @@ pub(crate) use encode::Encoder;
 
 use crate::{
     checkpoint::{Checkpoint, Facts, Fields, StateLayout},
-    form::Body,
+    form::{Body, Form, Place},
     id::{CheckpointId, ContentId, Prefix, Sequence},
     trigger::Trigger,
 };
@@ -63,6 +63,22 @@ pub(crate) enum Op {
     HeadIs { branch: u32, to: Option<Sequence> },
     /// A session ends, with its branches; what is left of its checkpoints is gone.
     EndSession { session: u32 },
+    /// The state of a checkpoint is kept in another way, whose bytes are in the operation. Only in journals.
+    Rebase { of: Sequence, form: Form, bytes: Arc<[u8]> },
+}
+
+impl Op {
+    /// Bytes of a state that are in it.
+    pub(crate) fn state_bytes(&self) -> u64 {
+        match self {
+            Self::Checkpoint(new) => match &new.body.place {
+                Place::Journal(bytes) => bytes.len() as u64,
+                Place::Pack(_) => 0,
+            },
+            Self::Rebase { bytes, .. } => bytes.len() as u64,
+            _ => 0,
+        }
+    }
 }
 
 /// What a checkpoint is when it is made.

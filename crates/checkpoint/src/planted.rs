@@ -16,6 +16,10 @@ pub enum Plant {
     CutFirst,
     /// A pack is put after the manifest that names it.
     LatePack,
+    /// A prune is acknowledged without a sync.
+    UnsyncedPrune,
+    /// What a prune makes anew is not in its commit.
+    PruneAlone,
     /// A sweep takes a pack that is needed.
     SweptLive,
     /// A repair begins the sequences behind the last checkpoint that survives.

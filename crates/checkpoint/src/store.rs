@@ -10,6 +10,7 @@ mod open;
 mod prune;
 mod query;
 mod reader;
+mod rebase;
 mod repair;
 mod restore;
 mod rewrite;

@@ -7,6 +7,7 @@ use keepstone_checkpoint::planted::{self, Plant};
 use crate::{
     automatic,
     crash::{Act, begin, sweep},
+    retention,
 };
 
 fn history() -> Vec<Act> {
@@ -82,4 +83,25 @@ fn retention_that_takes_heads_is_caught() {
 fn a_sweep_that_takes_packs_of_which_nobody_knows_since_when_they_are_not_needed_is_caught() {
     let run = || planted::with(Plant::UntimedGo, automatic::undated);
     assert!(panic::catch_unwind(run).is_err());
+}
+
+/// Lets prunes in the journal run with a fault, which crashes have to find.
+fn is_caught_by_prunes(plant: Plant) {
+    let run = || planted::with(plant, || retention::crash::sweep(retention::crash::ROOM));
+    assert!(!matches!(panic::catch_unwind(run), Ok(Ok(_))), "{plant:?}");
+}
+
+#[test]
+fn a_prune_that_is_acknowledged_without_a_sync_is_caught() {
+    is_caught_by_prunes(Plant::UnsyncedPrune);
+}
+
+#[test]
+fn a_prune_that_is_committed_without_what_it_makes_anew_is_caught() {
+    is_caught_by_prunes(Plant::PruneAlone);
+}
+
+#[test]
+fn a_journal_with_a_prune_that_is_cut_before_the_manifest_is_durable_is_caught() {
+    is_caught_by_prunes(Plant::CutFirst);
 }

@@ -32,6 +32,7 @@ checks![
     a_compaction_of_a_long_chain_keeps_the_newest_readable,
     before_the_grace_is_over_packs_stay,
     after_the_grace_a_sweep_gives_the_space_back,
+    a_sweep_behind_a_compaction_gives_the_space_back_where_there_is_no_grace,
     a_branch_goes_on_after_its_past_was_pruned,
 ];
 
@@ -364,6 +365,8 @@ fn retired(bench: &Bench<'_>) -> Result<Stand, Stop> {
     drop(session);
     stand.store.seal()?;
     stand.store.compact(1)?;
+    // The manifest says what is not needed any more.
+    stand.store.seal()?;
     Ok(stand)
 }
 
@@ -385,6 +388,29 @@ fn after_the_grace_a_sweep_gives_the_space_back(bench: &Bench<'_>) -> Checked {
     ensure!(after + 10_000 < before, "{before} bytes before, {after} bytes after, and 18,000 are not needed");
     let stand = stand.reopen()?;
     same!(latest(&stand.store.session("main")?)?.map(|state| state.len()), Some(2000), "the head");
+    Ok(())
+}
+
+fn a_sweep_behind_a_compaction_gives_the_space_back_where_there_is_no_grace(bench: &Bench<'_>) -> Checked {
+    let stand = bench.stand_with(quiet().grace(0))?;
+    let session = stand.store.session("main")?;
+    let mut random = bench.random();
+    let mut state = Vec::new();
+    for _ in 0..10 {
+        state = random.bytes(2000);
+        commit(&session, &state)?;
+    }
+    drop(session);
+    stand.store.seal()?;
+    stand.store.compact(1)?;
+    // An opening finds the prune in the journal, and the packs as they were.
+    let stand = stand.reopen()?;
+    let before = stand.object_bytes()?;
+    ensure!(stand.store.sweep(0)?.packs > 0, "nothing was removed");
+    let after = stand.object_bytes()?;
+    ensure!(after + 10_000 < before, "{before} bytes before, {after} bytes after, and 18,000 are not needed");
+    let stand = stand.reopen()?;
+    same!(latest(&stand.store.session("main")?)?.as_ref(), Some(&state), "the head");
     Ok(())
 }
 

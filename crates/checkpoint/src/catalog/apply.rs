@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::{BranchState, Catalog, SessionState, place_of};
 use crate::{
     checkpoint::{Checkpoint, Fields},
-    form::Body,
+    form::{Body, Place},
     id::{CheckpointId, Sequence},
     limits::TAGS_MAX,
     op::{Cause, Move, NewCheckpoint, Op, Parent},
@@ -81,6 +81,9 @@ impl Catalog {
             Op::Message { of, text } => self.change(of, |checkpoint| checkpoint.message = text)?,
             Op::Lock { of, locked } => self.change(of, |checkpoint| checkpoint.locked = locked)?,
             Op::Prune { gone } => self.prune(&gone)?,
+            Op::Rebase { of, form, bytes } => {
+                self.rehouse(of, Body { form, place: Place::Journal(bytes) })?;
+            }
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use keepstone_format::{Codec, Error, wire::Input};
 use super::{
     Cause, Encoder, Move, NewCheckpoint, Op, Parent,
     context::{Context, sum},
-    layout::{PRESENT, checkpoint, head, session, tag},
+    layout::{PRESENT, checkpoint, head, rebase, session, tag},
 };
 use crate::{
     checkpoint::{Facts, Fields, StateLayout},
@@ -122,6 +122,7 @@ impl<'a> Source<'_, 'a> {
             }
             tag::MOVED => Op::Moved(self.moved()?),
             tag::HEAD_IS => Op::HeadIs { branch: self.number()?, to: self.maybe_back()? },
+            tag::REBASE => self.rebase()?,
             found => {
                 let (oldest, newest) = (tag::CHECKPOINT.into(), tag::LAST.into());
                 return Err(Error::Version { what: "operation", found: found.into(), oldest, newest });
@@ -192,11 +193,7 @@ impl<'a> Source<'_, 'a> {
 
     fn form(&mut self, flags: u32) -> Result<Form, Error> {
         Ok(match flags & checkpoint::FORM {
-            checkpoint::FULL => {
-                let offset = self.input.offset();
-                let id = self.input.u8()?;
-                Form::Full(Codec::from_id(id).ok_or(Error::UnknownCodec { id, offset })?)
-            }
+            checkpoint::FULL => Form::Full(self.codec()?),
             checkpoint::DELTA_NEAR => Form::Delta(self.earlier(1)?),
             checkpoint::DELTA => {
                 let base = self.back()?;
@@ -205,6 +202,32 @@ impl<'a> Source<'_, 'a> {
             }
             _ => Form::Same(self.back()?),
         })
+    }
+
+    fn codec(&mut self) -> Result<Codec, Error> {
+        let offset = self.input.offset();
+        let id = self.input.u8()?;
+        Codec::from_id(id).ok_or(Error::UnknownCodec { id, offset })
+    }
+
+    fn rebase(&mut self) -> Result<Op, Error> {
+        let flags = self.flags(rebase::ALL)?;
+        let of = self.back()?;
+        let form = match flags & rebase::FORM {
+            rebase::FULL => Form::Full(self.codec()?),
+            rebase::DELTA => Form::Delta(self.before(of)?),
+            rebase::SAME => Form::Same(self.before(of)?),
+            bits => return Err(Error::UnknownFeatures { bits: bits.into() }),
+        };
+        let bytes = if let Form::Same(_) = form { Arc::default() } else { self.bytes()?.into() };
+        Ok(Op::Rebase { of, form, bytes })
+    }
+
+    /// A checkpoint that stands so far before another one.
+    fn before(&mut self, of: Sequence) -> Result<Sequence, Error> {
+        let back = self.input.varint_u64()?;
+        let base = of.0.checked_sub(back).filter(|base| back > 0 && *base > 0);
+        base.map(Sequence).ok_or_else(|| self.input.invalid(NOT_THERE))
     }
 
     fn parent(&mut self, flags: u32, base: Option<Sequence>) -> Result<Parent, Error> {

@@ -8,7 +8,7 @@ use keepstone_format::{
 use super::{
     Cause, Move, NewCheckpoint, Op, Parent,
     context::{Context, difference},
-    layout::{PRESENT, checkpoint, head, session, tag},
+    layout::{PRESENT, checkpoint, head, rebase, session, tag},
 };
 use crate::{
     checkpoint::{Fields, StateLayout},
@@ -100,6 +100,7 @@ fn put_op(context: &Context, op: &Op, out: &mut Vec<u8>) -> Result<(), Error> {
             put_varint(out, when(*locked, PRESENT).into());
         }
         Op::Prune { gone } => return put_prune(context, gone, out),
+        Op::Rebase { of, form, bytes } => return put_rebase(context, *of, *form, bytes, out),
         Op::Describe { session, key, value } => {
             put_number(tag::DESCRIBE, *session, out);
             put_change(key, value.as_deref(), out)?;
@@ -260,6 +261,31 @@ fn put_prune(context: &Context, gone: &[Sequence], out: &mut Vec<u8>) -> Result<
         before = sequence.0;
     }
     if before < context.next.0 { Ok(()) } else { Err(NOT_THERE) }
+}
+
+fn put_rebase(
+    context: &Context,
+    of: Sequence,
+    form: Form,
+    bytes: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let flags = match form {
+        Form::Full(_) => rebase::FULL,
+        Form::Delta(_) => rebase::DELTA,
+        Form::Same(_) if bytes.is_empty() => rebase::SAME,
+        Form::Same(_) => return Err(misuse("a state that is the same as another one has no bytes")),
+    };
+    put_flags(tag::REBASE, flags, out);
+    put_back(context, of, out)?;
+    match form {
+        Form::Full(codec) => out.push(codec.id()),
+        Form::Delta(base) | Form::Same(base) => {
+            let back = of.0.checked_sub(base.0).filter(|back| *back > 0 && base.0 > 0);
+            put_varint(out, back.ok_or(misuse("a state is kept as a difference to one that comes later"))?);
+        }
+    }
+    if flags == rebase::SAME { Ok(()) } else { put_bytes("bytes of a state in the journal", bytes, out) }
 }
 
 fn put_moved(context: &Context, moved: &Move, out: &mut Vec<u8>) -> Result<(), Error> {

@@ -22,8 +22,9 @@ pub(super) mod tag {
     pub(crate) const COUNTERS: u8 = 18;
     pub(crate) const MOVED: u8 = 19;
     pub(crate) const HEAD_IS: u8 = 20;
+    pub(crate) const REBASE: u8 = 21;
 
-    pub(crate) const LAST: u8 = HEAD_IS;
+    pub(crate) const LAST: u8 = REBASE;
 }
 
 /// Flags of a checkpoint.
@@ -96,6 +97,16 @@ pub(super) mod head {
     pub(crate) const TO: u32 = 1 << 6;
 
     pub(crate) const ALL_OF_MOVED: u32 = 0b111_1111;
+}
+
+/// Flags of a state that is kept in another way.
+pub(super) mod rebase {
+    pub(crate) const FORM: u32 = 0b11;
+    pub(crate) const FULL: u32 = 0;
+    pub(crate) const DELTA: u32 = 1;
+    pub(crate) const SAME: u32 = 2;
+
+    pub(crate) const ALL: u32 = 0b11;
 }
 
 /// Flags that stand alone.

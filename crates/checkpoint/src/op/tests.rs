@@ -97,6 +97,33 @@ fn example() -> Vec<Op> {
     ]
 }
 
+/// The prune of the example in the specification: what stood on the checkpoint that goes is kept whole, on another one, or as the same.
+fn example_of_a_prune() -> Vec<Op> {
+    let rebase = |of, form, bytes: &[u8]| Op::Rebase { of: Sequence(of), form, bytes: bytes.into() };
+    vec![
+        rebase(4, Form::Full(Codec::None), b"world"),
+        rebase(5, Form::Delta(Sequence(2)), &[0xAA, 0xBB]),
+        rebase(6, Form::Same(Sequence(1)), b""),
+        Op::Prune { gone: vec![Sequence(3)] },
+    ]
+}
+
+#[test]
+fn a_prune_has_the_bytes_of_the_specification() {
+    let bytes = bytes_of(
+        "15 00 03 00 05 77 6f 72 6c 64
+         15 01 02 03 02 aa bb
+         15 02 01 05
+         0a 01 02",
+    );
+    let (mut encoder, mut decoder) = (Encoder::at(Sequence(7), None), Decoder::at(Sequence(7), None));
+    assert_eq!(encoded(&mut encoder, &example_of_a_prune()), bytes);
+    assert_eq!(bytes, include_bytes!("../../tests/golden/operations-v1-prune.bin"));
+    assert_eq!(decoded(&mut decoder, &bytes).unwrap(), example_of_a_prune());
+    let state_bytes: Vec<u64> = example_of_a_prune().iter().map(Op::state_bytes).collect();
+    assert_eq!(state_bytes, [5, 2, 0, 0]);
+}
+
 #[test]
 fn a_journal_has_the_bytes_of_the_specification() {
     let bytes = bytes_of(

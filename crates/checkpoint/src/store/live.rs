@@ -5,11 +5,11 @@ use crate::{
     Error,
     catalog::{Broken, Catalog, Savepoint},
     events::{Feed, Seen, Work},
-    form::Place,
     id::{CheckpointId, Prefix, Sequence},
     journal::Journal,
     manifest::{PackInfo, Retired},
     op::{Encoder, Op},
+    planted::{self, Plant},
 };
 
 /// Commits that may be in any journal.
@@ -36,7 +36,7 @@ pub(super) struct Live {
     pub(super) condemned: Vec<Sequence>,
     /// The first half of the ids that this opening gives out, once it is in the journal.
     prefix: Option<Prefix>,
-    /// Bytes of states in the journal.
+    /// Bytes of states in the journal, also of those that are gone or kept in another way since.
     pub(super) journal_bytes: u64,
     /// Commits since the newest manifest.
     pub(super) unsealed: u64,
@@ -58,9 +58,6 @@ impl Live {
         packs: Vec<PackInfo>,
         retired: Vec<Retired>,
     ) -> Self {
-        let inline = |place: &Place| matches!(place, Place::Journal(_)).then(|| place.len());
-        let journal_bytes =
-            catalog.all().iter().filter_map(|checkpoint| inline(&checkpoint.body.place)).sum();
         let unsealed = journal.end() - journal.start();
         Self {
             catalog,
@@ -74,7 +71,7 @@ impl Live {
             retired,
             condemned: Vec::new(),
             prefix: None,
-            journal_bytes,
+            journal_bytes: 0,
             unsealed,
             begun: None,
             failed: None,
@@ -157,6 +154,7 @@ impl Live {
             Op::Branch { head, .. } => *head,
             Op::Head { to, .. } => *to,
             Op::Checkpoint(new) => new.body.form.base(),
+            Op::Rebase { form, .. } => form.base(),
             Op::Tags { of, .. } | Op::Annotate { of, .. } | Op::Message { of, .. } | Op::Lock { of, .. } => {
                 Some(*of)
             }
@@ -177,10 +175,13 @@ impl Live {
 
     fn apply_all(&mut self, ops: impl Iterator<Item = Op>) -> Result<(), Error> {
         for op in ops {
-            self.encoder.put(&op, &mut self.buffer).map_err(|source| Error::format("a commit", source))?;
-            if let Op::Checkpoint(new) = &op {
-                self.journal_bytes += new.body.place.len();
+            let is_left_out = matches!(op, Op::Rebase { .. }) && planted::is(Plant::PruneAlone);
+            if !is_left_out {
+                self.encoder
+                    .put(&op, &mut self.buffer)
+                    .map_err(|source| Error::format("a commit", source))?;
             }
+            self.journal_bytes += op.state_bytes();
             self.catalog.apply(op).map_err(|Broken(what)| Error::Misuse { what })?;
         }
         Ok(())

@@ -107,7 +107,11 @@ impl Ground {
         };
         let (id, mut decoder) = (base.store_id, base.decoder());
         let catalog = &mut base.catalog;
-        let mut replay = |_: u64, commit: &[u8]| go_on(catalog, &mut decoder, commit);
+        let mut journal_bytes = 0;
+        let mut replay = |_: u64, commit: &[u8]| {
+            journal_bytes += go_on(catalog, &mut decoder, commit)?;
+            Ok(())
+        };
         let journal: Arc<dyn Journal> = match self {
             Self::Memory(_) => Arc::new(NoJournal::new(base.from)),
             Self::Dir { files, dir, .. } => {
@@ -119,7 +123,7 @@ impl Ground {
         };
         let Base { catalog, number, len, packs, retired, .. } = base;
         let mut live = Live::new(catalog, decoder.into_encoder(), journal, number, packs, retired);
-        (live.store_id, live.manifest_len) = (id, len);
+        (live.store_id, live.manifest_len, live.journal_bytes) = (id, len, journal_bytes);
         Ok(live)
     }
 
@@ -130,7 +134,7 @@ impl Ground {
             let mut base = self.base()?.ok_or_else(|| self.no_store())?;
             let mut decoder = base.decoder();
             let catalog = &mut base.catalog;
-            let mut replay = |_: u64, commit: &[u8]| go_on(catalog, &mut decoder, commit);
+            let mut replay = |_: u64, commit: &[u8]| go_on(catalog, &mut decoder, commit).map(drop);
             let read = match self {
                 Self::Memory(_) => Ok(base.from),
                 Self::Dir { files, dir, .. } => {
@@ -205,14 +209,16 @@ impl Base {
     }
 }
 
-/// Lets a commit happen.
-fn go_on(catalog: &mut Catalog, decoder: &mut Decoder, commit: &[u8]) -> Result<(), Error> {
+/// Lets a commit happen, and answers how many bytes of states are in it.
+fn go_on(catalog: &mut Catalog, decoder: &mut Decoder, commit: &[u8]) -> Result<u64, Error> {
     let object = "a commit of the journal";
+    let mut state_bytes = 0;
     for op in decoder.ops(commit) {
         let op = op.map_err(|source| Error::format(object, source))?;
+        state_bytes += op.state_bytes();
         catalog.apply(op).map_err(|Broken(what)| Error::damaged(object, what))?;
     }
-    Ok(())
+    Ok(state_bytes)
 }
 
 /// The catalog in a manifest, and the time that the commits behind it are coded against.

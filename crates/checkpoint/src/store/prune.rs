@@ -27,7 +27,7 @@ pub struct Progress {
 pub enum Stage {
     /// States that stay and are differences to states that go are made anew.
     Rebase,
-    /// They are written, with what is in the journal and in packs that would be mostly empty.
+    /// They are written: to the journal; where it has no room for them to packs, with what is in the journal and in packs that would be mostly empty.
     Write,
     /// Of a validation: manifests, packs and the journal are checked.
     Objects,
@@ -44,7 +44,7 @@ pub struct Pruned {
     pub checkpoints: u64,
     /// Checkpoints that were written anew because what they were differences to is gone.
     pub rebased: u64,
-    /// Bytes of packs that were written.
+    /// Bytes that were written for what stays: of the states that were written anew if they went to the journal, of packs if it had no room for them, with what else was moved there.
     pub bytes_written: u64,
     /// Whether it was stopped, and everything is as it was.
     pub stopped: bool,
@@ -72,10 +72,12 @@ impl CheckpointStore {
 
     /// Lets go what a plan says, and is durable when it returns. Checkpoints that stay have the state that they had; those made since the plan all stay.
     ///
+    /// It is one commit of the journal. Where the journal has no room for the states that have to be written anew, see [`StoreOptions::journal_bytes_max`](crate::StoreOptions::journal_bytes_max), they go to a pack, with all that is in the journal.
+    ///
     /// `progress` is told how far it is, and stops it: then everything is as it was. After the last that it is told of nothing stops it any more. It may read and write the store, but whatever waits for a prune waits for ever: to seal, sweep, prune or close the store, and to end a session. A crash half-way leaves all, or all but
     /// what the plan lets go. Others read and write meanwhile; what goes they can't edit, fork from or restore as a head.
     ///
-    /// The space is given back by [`sweep`](Self::sweep), after the grace.
+    /// The space is given back by [`sweep`](Self::sweep), after a grace that begins with the next [`seal`](Self::seal) or sweep.
     ///
     /// # Errors
     /// [`Error::Misuse`] if something that goes is not there any more, or stays by the same policy since the plan was made, because it was tagged, say; [`Error::Storage`], [`Error::Backend`], and what

@@ -5,19 +5,17 @@ use std::{collections::HashMap, sync::Arc};
 use keepstone_storage::Durability;
 
 use super::{
-    Shared, chain,
+    Shared,
     live::Live,
     open::write_operations,
     prune::{Stage, Watch},
-    restore::{Link, limits, links, put_together},
 };
 use crate::{
     Error,
     backend::Backend,
     catalog::{Broken, Catalog},
     checkpoint::Checkpoint,
-    delta::{self, Delta, DeltaKind, DeltaRef},
-    form::{Body, Form, PackPlace, Place},
+    form::{Body, PackPlace, Place},
     id::Sequence,
     journal::Journal,
     manifest::{self, Manifest, PackInfo, Retired},
@@ -41,7 +39,7 @@ const MOVES_MAX: usize = 4096;
 pub(super) struct Rewritten {
     /// Checkpoints whose states stand on others than before, or on none.
     pub(super) rebased: u64,
-    /// Bytes of the packs.
+    /// Bytes of the packs; of what went to the journal alone, those of the states.
     pub(super) bytes: u64,
 }
 
@@ -61,7 +59,7 @@ struct Moment {
 }
 
 impl Shared {
-    /// Writes what stays when `gone` goes, which [`Shared::condemn`] has looked at; none if that was stopped, and everything is as it was. Whoever calls holds `moving`.
+    /// Writes what stays when `gone` goes, which [`Shared::condemn`] has looked at, and a manifest; or lets it go in the journal if that has room for what is made anew. None if that was stopped, and everything is as it was. Whoever calls holds `moving`.
     pub(super) fn rewrite(
         &self,
         gone: &[Sequence],
@@ -94,6 +92,9 @@ impl Shared {
         // If a commit fails meanwhile, it is opened again, which it can't be while anybody has it.
         drop(journal);
         let Some(mut bodies) = self.rebased(&moment.catalog, gone, watch)? else { return Ok(None) };
+        if !gone.is_empty() && self.has_room_for(&bodies)? {
+            return self.prune_in_journal(bodies, gone, watch);
+        }
         let mut rewritten = Rewritten { rebased: bodies.len() as u64, bytes: 0 };
         if self.ground.is_durable() {
             let Some(written) = self.write_packs(&moment, &mut bodies, gone, watch)? else { return Ok(None) };
@@ -191,85 +192,9 @@ impl Shared {
         Ok((moment, Arc::clone(&live.journal)))
     }
 
-    /// Bodies for what stays and stands on what goes.
-    fn rebased(
-        &self,
-        catalog: &Catalog,
-        gone: &[Sequence],
-        watch: &mut Watch<'_>,
-    ) -> Result<Option<HashMap<Sequence, Body>>, Error> {
-        let is_gone = |sequence: Sequence| gone.binary_search(&sequence).is_ok();
-        let is_due = |checkpoint: &&Arc<Checkpoint>| {
-            !is_gone(checkpoint.sequence) && checkpoint.base().is_some_and(is_gone)
-        };
-        let due: Vec<&Arc<Checkpoint>> = catalog.all().iter().filter(is_due).collect();
-        let mut bodies = HashMap::with_capacity(due.len());
-        for checkpoint in &due {
-            if watch.stops(Stage::Rebase, bodies.len() as u64, due.len() as u64) {
-                return Ok(None);
-            }
-            bodies.insert(checkpoint.sequence, self.rebase(catalog, checkpoint, &is_gone)?);
-        }
-        Ok(Some(bodies))
-    }
-
-    /// Makes a state stand on its nearest ancestor that stays, or on none.
-    fn rebase(
-        &self,
-        catalog: &Catalog,
-        checkpoint: &Checkpoint,
-        is_gone: &impl Fn(Sequence) -> bool,
-    ) -> Result<Body, Error> {
-        let all = links(catalog, checkpoint.sequence)?;
-        let mut stays = checkpoint.base();
-        while let Some(base) = stays.filter(|base| is_gone(*base)) {
-            stays = catalog.get(base).and_then(|base| base.base());
-        }
-        if let Some(base) = stays {
-            let from = all.iter().position(|link| link.sequence > base);
-            // What is between them; states that are the same as the one before don't count.
-            let between = from.and_then(|from| all.get(from..)).unwrap_or_default();
-            if let Some(composed) = self.composed(between)? {
-                let form = if composed.is_empty() { Form::Same(base) } else { Form::Delta(base) };
-                return Ok(Body { form, place: Place::Journal(composed.into()) });
-            }
-        }
-        let (state, _) = put_together(self.ground.backend(), &all, self.options.state_bytes_max)?;
-        Ok(chain::whole(&state, &self.options)?.0)
-    }
-
-    /// What some differences are together; none if one of them can't be part of another.
-    fn composed(&self, links: &[Link]) -> Result<Option<Vec<u8>>, Error> {
-        let mut sum: Option<Delta> = None;
-        let limits = limits(self.options.state_bytes_max);
-        for link in links.iter().filter(|link| !matches!(link.form, Form::Same(_))) {
-            let bytes = link.read(self.ground.backend())?;
-            let broken = |source: delta::Error| Error::Delta { id: link.id, source: Box::new(source) };
-            let delta = DeltaRef::decode(&bytes, limits).map_err(broken)?;
-            if delta.kind() == DeltaKind::Prefixed {
-                return Ok(None);
-            }
-            let delta = delta.to_delta();
-            sum = Some(match sum {
-                None => delta,
-                Some(before) => delta::compose(&before, &delta).map_err(broken)?,
-            });
-        }
-        let Some(sum) = sum else { return Ok(Some(Vec::new())) };
-        let mut bytes = Vec::new();
-        sum.encode_into(self.options.compression.codec(), &mut bytes)
-            .map_err(|source| Error::Unencodable { source: Box::new(source) })?;
-        Ok(Some(bytes))
-    }
-
     /// Puts the manifest of a moment, which gets its number.
     fn write_manifest(&self, moment: &mut Moment) -> Result<(), Error> {
-        let mut needed: HashMap<u64, u64> = HashMap::new();
-        for checkpoint in moment.catalog.all() {
-            if let Place::Pack(place) = &checkpoint.body.place {
-                count(&mut needed, place);
-            }
-        }
+        let needed = needed(moment.catalog.all().iter());
         let now = self.options.now();
         let (mut packs, mut retired) = (Vec::new(), std::mem::take(&mut moment.retired));
         for mut pack in std::mem::take(&mut moment.packs) {
@@ -348,6 +273,17 @@ impl Drop for Pardon<'_> {
 }
 
 impl Live {
+    /// Whether since the newest manifest so much was let go of a pack that it is not needed any more, or is to be written anew.
+    pub(super) fn has_waste(&self) -> bool {
+        if self.unsealed == 0 || self.packs.is_empty() {
+            return false;
+        }
+        let needed = needed(self.catalog.all().iter());
+        // What was so little by then has been looked at.
+        let has_less = |pack: &PackInfo| needed.get(&pack.number).is_none_or(|bytes| *bytes < pack.live);
+        self.packs.iter().any(|pack| has_less(pack) && is_sparse(pack, &needed))
+    }
+
     /// Counts what is in the journal behind the commits that a manifest has.
     fn count_journal(&mut self, from: u64) {
         let inline = |checkpoint: &Arc<Checkpoint>| match &checkpoint.body.place {
@@ -381,27 +317,30 @@ fn keep_moves(catalog: &mut Catalog) {
     }
 }
 
-/// Counts a place to what of its pack is needed. A length may be that of bytes which are not there.
-fn count(needed: &mut HashMap<u64, u64>, place: &PackPlace) {
-    let bytes = needed.entry(place.pack).or_default();
-    *bytes = bytes.saturating_add(place.len);
+/// How many bytes of each pack checkpoints need. A length may be that of bytes which are not there.
+fn needed<'c>(checkpoints: impl Iterator<Item = &'c Arc<Checkpoint>>) -> HashMap<u64, u64> {
+    let mut needed: HashMap<u64, u64> = HashMap::new();
+    for checkpoint in checkpoints {
+        if let Place::Pack(place) = &checkpoint.body.place {
+            let bytes = needed.entry(place.pack).or_default();
+            *bytes = bytes.saturating_add(place.len);
+        }
+    }
+    needed
 }
 
 /// The packs of which so little is needed that it is written anew.
 fn sparse(moment: &Moment, bodies: &HashMap<Sequence, Body>, gone: &[Sequence]) -> Vec<u64> {
-    let mut needed: HashMap<u64, u64> = HashMap::new();
-    for checkpoint in moment.catalog.all() {
-        let is_moved =
-            bodies.contains_key(&checkpoint.sequence) || gone.binary_search(&checkpoint.sequence).is_ok();
-        if let Place::Pack(place) = &checkpoint.body.place
-            && !is_moved
-        {
-            count(&mut needed, place);
-        }
-    }
-    let needed = |pack: &PackInfo| needed.get(&pack.number).copied().unwrap_or_default();
-    let is_sparse = |pack: &&PackInfo| needed(pack).saturating_mul(SPARSE) < pack.len;
-    moment.packs.iter().filter(is_sparse).map(|pack| pack.number).collect()
+    let stays = |checkpoint: &&Arc<Checkpoint>| {
+        !bodies.contains_key(&checkpoint.sequence) && gone.binary_search(&checkpoint.sequence).is_err()
+    };
+    let needed = needed(moment.catalog.all().iter().filter(stays));
+    moment.packs.iter().filter(|pack| is_sparse(pack, &needed)).map(|pack| pack.number).collect()
+}
+
+/// Whether so little of a pack is needed that it is written anew.
+fn is_sparse(pack: &PackInfo, needed: &HashMap<u64, u64>) -> bool {
+    needed.get(&pack.number).copied().unwrap_or_default().saturating_mul(SPARSE) < pack.len
 }
 
 /// Packs that are written one after the other.

@@ -1,6 +1,6 @@
 use std::{collections::HashSet, sync::atomic::Ordering};
 
-use super::{CheckpointStore, Shared};
+use super::{CheckpointStore, Shared, prune::Watch};
 use crate::{
     Error,
     manifest::Retired,
@@ -27,6 +27,8 @@ impl CheckpointStore {
     /// Since when nothing refers to a pack is unknown if nobody told the time then. Its grace begins with the first sweep that finds it, which writes that down; so does that of
     /// one that is said to have been needed at a later time than `now`.
     ///
+    /// Behind a prune that is only in the journal it first writes down what is not needed any more, as [`seal`](Self::seal) does, and writes anew what is needed of packs that are mostly not. From then on it waits for the grace.
+    ///
     /// While an export runs packs stay, and are removed by the next sweep.
     ///
     /// Readers of other processes that hold on to checkpoints which were pruned before the grace began can't restore them afterwards.
@@ -42,6 +44,10 @@ impl CheckpointStore {
 impl Shared {
     /// Removes packs at a time. Whoever calls holds `moving`.
     pub(super) fn sweep_moving(&self, now: i64) -> Result<Swept, Error> {
+        if self.live()?.has_waste() {
+            // What a prune has let go of is retired, and what is left of its packs written anew.
+            self.rewrite(&[], &mut Watch::nobody())?;
+        }
         self.date(now)?;
         let backend = self.ground.backend();
         let (mut retired, packs, manifest, is_exported) = {

@@ -141,7 +141,12 @@ impl Shared {
         }
         // Without a clock nobody knows when the grace ends, unless there is none.
         let now = self.options.now().or_else(|| (self.options.grace <= 0).then_some(0));
-        let is_due = !self.upkeep.known().has_swept || !self.known().retired.is_empty();
+        // Not both locks at once: others take them the other way round.
+        let has_swept = self.upkeep.known().has_swept;
+        let is_due = !has_swept || {
+            let live = self.known();
+            !live.retired.is_empty() || live.has_waste()
+        };
         let Some(now) = now.filter(|_| is_due) else { return };
         self.chore(Chore::Sweep, || {
             let swept = self.sweep_moving(now);

@@ -1,4 +1,4 @@
-"""Writes pack-v1-two.keep, manifest-v1-full.keep and commits-v1-two.keep from FORMAT.md alone: sections 1, 2 and 14.3 to 14.5."""
+"""Writes pack-v1-two.keep, manifest-v1-full.keep, commits-v1-two.keep and operations-v1-prune.bin from FORMAT.md alone: sections 1, 2 and 14.2 to 14.5."""
 import struct
 import zlib
 from pathlib import Path
@@ -96,6 +96,20 @@ def commits():
     return container(11, number(40) + writer, [(0x0043, b"".join(varint(len(one)) + one for one in both), False)])
 
 
+def prune():
+    """Operations behind six checkpoints, section 14.2."""
+    next_sequence = 7
+
+    def rebase(form, of, rest):
+        return varint(21) + varint(form) + varint(next_sequence - of) + rest
+
+    whole = rebase(0, 4, b"\0" + varint(5) + b"world")
+    difference = rebase(1, 5, varint(5 - 2) + varint(2) + b"\xaa\xbb")
+    same = rebase(2, 6, varint(6 - 1))
+    return whole + difference + same + varint(10) + varint(1) + varint(3 - 1)
+
+
 if __name__ == "__main__":
+    Path(__file__).with_name("operations-v1-prune.bin").write_bytes(prune())
     for name, data in [("pack-v1-two", pack()), ("manifest-v1-full", manifest()), ("commits-v1-two", commits())]:
         Path(__file__).with_name(name + ".keep").write_bytes(data)

@@ -3,22 +3,25 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use keepstone_checkpoint::{CheckpointStore, Error, Files, Policy, Query};
-use keepstone_testkit::{SimFiles, Sweep, effort};
+use keepstone_testkit::{Failure, SimFiles, Sweep, Swept, effort};
 
 use super::go;
-use crate::support::{bytes, open};
+use crate::support::{ROOT, bytes, quiet};
 
 /// The session that is gone on with after a crash.
 const AFTER: &str = "after";
+/// Bytes of a journal that has room for whatever a prune makes anew.
+pub(crate) const ROOM: u64 = 8 << 20;
 /// How many checkpoints there are to begin with.
 const COUNT: u64 = 9;
 
 /// What stays of a first and of a second prune.
 const STAGES: [&[u64]; 3] = [&[1, 2, 3, 4, 5, 6, 7, 8, 9], &[2, 4, 6, 8, 9], &[4, 8, 9]];
 
-fn on(disk: &SimFiles) -> Result<CheckpointStore, Error> {
+/// A store with so many bytes in the journal.
+fn on(disk: &SimFiles, journal_bytes_max: u64) -> Result<CheckpointStore, Error> {
     let files: Arc<dyn Files> = Arc::new(disk.clone());
-    open(&files)
+    CheckpointStore::open_with(ROOT, quiet(&files).journal_bytes_max(journal_bytes_max))
 }
 
 /// What a checkpoint of the first session holds.
@@ -27,7 +30,7 @@ fn text(sequence: u64) -> String {
 }
 
 fn fill(disk: &SimFiles) {
-    let store = on(disk).unwrap();
+    let store = on(disk, ROOM).unwrap();
     let session = store.session("main").unwrap();
     for sequence in 1..=COUNT {
         session.checkpoint(&bytes(&text(sequence))).commit().unwrap();
@@ -63,8 +66,8 @@ fn stage(store: &CheckpointStore) -> Result<usize, String> {
 }
 
 /// Sees that nothing is undone that was acknowledged.
-fn check(disk: &SimFiles, acknowledged: u64) -> Result<(), String> {
-    let store = on(disk).map_err(|err| format!("open: {err}"))?;
+fn check(disk: &SimFiles, acknowledged: u64, room: u64) -> Result<(), String> {
+    let store = on(disk, room).map_err(|err| format!("open: {err}"))?;
     let stage = stage(&store)?;
     if (stage as u64) < acknowledged {
         return Err(format!("prune {acknowledged} was done, and stage {stage} is found"));
@@ -75,7 +78,7 @@ fn check(disk: &SimFiles, acknowledged: u64) -> Result<(), String> {
     let session = store.session(AFTER).map_err(|err| err.to_string())?;
     session.checkpoint(&bytes("next")).commit().map_err(|err| format!("next: {err}"))?;
     drop((session, store));
-    let store = on(disk).map_err(|err| format!("open again: {err}"))?;
+    let store = on(disk, room).map_err(|err| format!("open again: {err}"))?;
     if self::stage(&store)? != 2 {
         return Err("the next prune is not done".to_owned());
     }
@@ -87,16 +90,16 @@ fn check(disk: &SimFiles, acknowledged: u64) -> Result<(), String> {
     Ok(())
 }
 
-#[test]
-fn a_crash_in_a_prune_or_in_the_recovery_of_one_leaves_all_or_what_was_to_stay() {
+/// Crashes at each step of two prunes, with so many bytes in the journal, and of what recovers from that.
+pub(crate) fn sweep(room: u64) -> Result<Swept, Failure> {
     let scale = effort::scale();
-    let swept = Sweep::new()
+    Sweep::new()
         .states_max_per_point(12 * scale)
         .recoveries_max_per_point(3 * scale)
         .states_again_max_per_point(6 * scale)
         .setup(fill)
         .run(|disk| {
-            let store = on(disk).unwrap();
+            let store = on(disk, room).unwrap();
             prune(&store, 1).unwrap();
             disk.acknowledge_as(1);
             store.sweep(0).unwrap();
@@ -106,7 +109,7 @@ fn a_crash_in_a_prune_or_in_the_recovery_of_one_leaves_all_or_what_was_to_stay()
         })
         .recover(|disk| {
             let failed = |err: Error| err.to_string();
-            let store = on(disk).map_err(failed)?;
+            let store = on(disk, room).map_err(failed)?;
             let found = stage(&store)?;
             disk.acknowledge_as(found as u64);
             prune(&store, 2).map_err(failed)?;
@@ -115,8 +118,14 @@ fn a_crash_in_a_prune_or_in_the_recovery_of_one_leaves_all_or_what_was_to_stay()
             let session = store.session(AFTER).map_err(failed)?;
             session.checkpoint(&bytes("recovered")).commit().map(drop).map_err(failed)
         })
-        .check(check)
-        .unwrap_or_else(|failure| panic!("{failure}"));
-    println!("{swept}");
-    assert!(swept.states_checked > 300 && swept.recoveries > 30, "{swept}");
+        .check(|disk, acknowledged| check(disk, acknowledged, room))
+}
+
+#[test]
+fn a_crash_in_a_prune_or_in_the_recovery_of_one_leaves_all_or_what_was_to_stay() {
+    for room in [0, ROOM] {
+        let swept = sweep(room).unwrap_or_else(|failure| panic!("{room}: {failure}"));
+        println!("{swept}");
+        assert!(swept.states_checked > 150 && swept.recoveries > 20, "{room}: {swept}");
+    }
 }

@@ -70,6 +70,9 @@ impl History {
         };
         let options = quiet(&mem()).grace(0).chain_factor(u32::try_from(random.index(6)).unwrap());
         let options = if random.one_in(3) { options.compression(Compression::None) } else { options };
+        // Prunes go to the journal where it has room, and to packs where it has none.
+        let journal_bytes_max = [0, 1500, 8 << 20][random.index(3)];
+        let options = options.journal_bytes_max(journal_bytes_max);
         let store = ground.open(&options);
         let (branches, shadow) = (Vec::new(), BTreeMap::new());
         let mut history = Self { random, ground, options, store, branches, shadow, pruned: 0, rebased: 0 };

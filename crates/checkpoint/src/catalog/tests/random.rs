@@ -17,7 +17,7 @@ impl RandomHistory {
         let [session, branch] =
             [catalog.next_session(), catalog.next_branch()].map(|next| self.number(next.unwrap()));
         let (name, time) = (self.name(), self.time());
-        match self.random.below(if next > 1 { 46 } else { 12 }) {
+        match self.random.below(if next > 1 { 49 } else { 12 }) {
             0 | 1 => Op::Writer(Prefix([u8::try_from(self.random.below(3)).unwrap(); 8])),
             2 => {
                 let name = if self.random.one_in(9) { "".into() } else { name };
@@ -59,6 +59,15 @@ impl RandomHistory {
                 let next_move = catalog.next_move() + self.random.below(3) - u64::from(self.random.one_in(3));
                 Op::Counters { next_move, last_time: time }
             }
+            28..=30 => {
+                let of = self.earlier(next);
+                let form = match self.random.below(3) {
+                    0 => Form::Full(Codec::None),
+                    1 => Form::Same(self.earlier(next)),
+                    _ => Form::Delta(self.earlier(next)),
+                };
+                Op::Rebase { of, form, bytes: Arc::default() }
+            }
             _ => self.checkpoint(catalog, branch, time),
         }
     }
@@ -72,7 +81,10 @@ impl RandomHistory {
         };
         let id = match self.random.below(8) {
             0 => Some(CheckpointId::from_bytes([u8::try_from(self.random.below(4)).unwrap(); 16])),
-            1 => Some(CheckpointId::new(Prefix([1; 8]), Sequence(1 + self.random.below(next + 3)))),
+            // A manifest names the writer of such an id, and no store has one before its first writer.
+            1 if catalog.prefix.is_some() => {
+                Some(CheckpointId::new(Prefix([1; 8]), Sequence(1 + self.random.below(next + 3))))
+            }
             _ => None,
         };
         let parent = match self.random.below(4) {

@@ -35,6 +35,24 @@ fn a_prune_takes_no_head_and_nothing_that_others_stand_on() {
 }
 
 #[test]
+fn a_state_is_made_anew_on_what_comes_before_it_and_then_frees_what_it_stood_on() {
+    let rebase = |of, form| Op::Rebase { of: Sequence(of), form, bytes: Arc::default() };
+    let no_base = "a state is a difference to one that there is not, or that comes later";
+    check(rebase(3, Form::Delta(Sequence(3))), no_base);
+    check(rebase(3, Form::Same(Sequence(4))), no_base);
+    check(rebase(5, Form::Delta(Sequence(6))), no_base);
+    check(rebase(6, Form::Delta(Sequence(1))), "there is no such checkpoint");
+    check(rebase(9, Form::Full(Codec::None)), "there is no such checkpoint");
+
+    let mut catalog = tree();
+    let stood_on_2 = [rebase(3, Form::Delta(Sequence(1))), rebase(4, Form::Full(Codec::None))];
+    applied(&mut catalog, stood_on_2.into_iter().chain([prune(&[2])]));
+    assert_eq!(catalog.get(Sequence(3)).unwrap().base(), Some(Sequence(1)));
+    assert_eq!(catalog.get(Sequence(4)).unwrap().base(), None);
+    assert_eq!(Picture::of(&rebuilt(&catalog)), Picture::of(&catalog));
+}
+
+#[test]
 fn a_session_that_another_one_stands_on_does_not_end() {
     // Its branches were ended before it was seen that it can't be.
     check(Op::EndSession { session: 0 }, "a state is gone that another one is a difference to");

@@ -29,8 +29,8 @@ impl RandomOps {
 
     fn op(&mut self) -> Op {
         let (number, time) = (self.number(), self.time());
-        match self.random.below(if self.next > 1 { 24 } else { 10 }) {
-            0 | 1 | 20.. => self.checkpoint(),
+        match self.random.below(if self.next > 1 { 25 } else { 10 }) {
+            0 | 1 | 21.. => self.checkpoint(),
             2 => Op::Writer(Prefix(self.random.next_u64().to_be_bytes())),
             3 => {
                 let name = if self.random.one_in(4) { "".into() } else { self.name() };
@@ -57,6 +57,7 @@ impl RandomOps {
             13 => Op::Message { of: self.earlier(), text: self.text().into() },
             14 => Op::Lock { of: self.earlier(), locked: self.random.one_in(2) },
             15 => Op::Prune { gone: self.gone() },
+            16 => self.rebase(),
             _ => Op::Moved(self.moved()),
         }
     }
@@ -102,6 +103,19 @@ impl RandomOps {
         };
         self.next += 1;
         Op::Checkpoint(Box::new(new))
+    }
+
+    fn rebase(&mut self) -> Op {
+        let of = self.earlier();
+        let base = Sequence(of.0.saturating_sub(1 + self.random.below(of.0)).max(1));
+        let form = match self.random.below(4) {
+            0 if of.0 > 1 => Form::Same(base),
+            1 if of.0 > 1 => Form::Delta(base),
+            2 => Form::Full(Codec::Zstd),
+            _ => Form::Full(Codec::None),
+        };
+        let len = if matches!(form, Form::Same(_)) { 0 } else { self.random.index(40) };
+        Op::Rebase { of, form, bytes: self.random.bytes(len).into() }
     }
 
     fn place(&mut self, form: Form) -> Place {

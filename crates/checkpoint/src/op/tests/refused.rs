@@ -15,8 +15,20 @@ fn error_of(decoder: Decoder, hex: &str) -> Error {
 #[test]
 fn what_a_newer_version_writes_is_told_from_damage() {
     let (_, decoder) = behind_two();
-    let newer =
-        ["15", "7f", "ff", "01 80 80 08", "01 18 00", "02 10", "02 05 00 00", "04 04", "09 01 02", "12 02"];
+    let newer = [
+        "16",
+        "7f",
+        "ff",
+        "01 80 80 08",
+        "01 18 00",
+        "02 10",
+        "02 05 00 00",
+        "04 04",
+        "09 01 02",
+        "12 02",
+        "15 03 01",
+        "15 04 01 00 00",
+    ];
     for hex in newer {
         let error = error_of(decoder, hex);
         assert_eq!(error.kind(), Kind::Newer, "{hex}: {error}");
@@ -35,6 +47,7 @@ fn lengths_that_can_not_be_are_refused_before_memory_is_taken() {
     let head = format!("00 {}", "cc".repeat(16));
     let cases = [
         format!("0a {most}"),
+        format!("15 00 01 00 {most} 61"),
         format!("06 01 {most} 01 61"),
         format!("08 01 {most} 61"),
         format!("07 01 01 01 61 {most}"),
@@ -94,6 +107,9 @@ fn rules_of_single_fields_hold() {
         ("is not there yet", "09 03 00".to_owned()),
         ("is not there yet", "09 00 00".to_owned()),
         ("is not there yet", "0a 01 02".to_owned()),
+        ("is not there yet", "15 01 03 01 00".to_owned()),
+        ("is not there yet", "15 01 01 00 00".to_owned()),
+        ("is not there yet", "15 02 01 02".to_owned()),
         ("is not there yet", "0a 02 00 ff ff ff ff ff ff ff ff ff 01".to_owned()),
         ("a name is empty", "03 00 00 00".to_owned()),
         ("a name is empty", "0b 00 00".to_owned()),
@@ -174,6 +190,11 @@ fn what_a_decoder_would_refuse_is_not_written_and_changes_nothing() {
         Op::Prune { gone: vec![Sequence(2), Sequence(1)] },
         Op::Prune { gone: vec![Sequence(0)] },
         Op::Prune { gone: vec![Sequence(3)] },
+        Op::Rebase { of: Sequence(3), form: whole, bytes: Arc::default() },
+        Op::Rebase { of: Sequence(2), form: Form::Same(Sequence(1)), bytes: (*b"x").into() },
+        Op::Rebase { of: Sequence(1), form: Form::Delta(Sequence(1)), bytes: Arc::default() },
+        Op::Rebase { of: Sequence(1), form: near, bytes: Arc::default() },
+        Op::Rebase { of: Sequence(1), form: Form::Same(Sequence(0)), bytes: Arc::default() },
         Op::Skip { next: Sequence(2) },
         Op::Skip { next: Sequence::MAX.next() },
         Op::Moved(moved(0)),

@@ -6,6 +6,7 @@ use super::{ObjectFault, Piece, manifests::Read};
 use crate::{
     Error,
     catalog::{Broken, Catalog},
+    form::{Body, Place},
     id::Sequence,
     op::{Decoder, NewCheckpoint, Op},
     store::open::Ground,
@@ -201,7 +202,11 @@ impl Replay {
 /// What is said about a stray later on.
 fn edit(strays: &mut [Stray], op: Op) {
     let of = match &op {
-        Op::Tags { of, .. } | Op::Message { of, .. } | Op::Annotate { of, .. } | Op::Lock { of, .. } => *of,
+        Op::Tags { of, .. }
+        | Op::Message { of, .. }
+        | Op::Annotate { of, .. }
+        | Op::Lock { of, .. }
+        | Op::Rebase { of, .. } => *of,
         _ => return,
     };
     let Ok(place) = strays.binary_search_by_key(&of, |stray| stray.sequence) else { return };
@@ -220,6 +225,8 @@ fn edit(strays: &mut [Stray], op: Op) {
         Op::Annotate { key, value: Some(value), .. } => drop(new.annotations.insert(key, value)),
         Op::Annotate { key, value: None, .. } => drop(new.annotations.remove(&key)),
         Op::Lock { locked, .. } => new.locked = locked,
+        // What it was a difference to went with the same commit, and is a stray as well: it stands on no more than before.
+        Op::Rebase { form, bytes, .. } => new.body = Body { form, place: Place::Journal(bytes) },
         _ => {}
     }
 }
