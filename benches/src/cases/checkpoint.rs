@@ -51,6 +51,8 @@ pub(super) fn plans() -> Vec<Plan> {
     plans.push(Plan::new("checkpoint service", "10 KB, 1 %", 10 * KB, served::checkpoint));
     plans.push(Plan::new("checkpoint metrics", "18 numbers", 0, served::metrics));
     plans.push(Plan::new("checkpoint compaction", "1000 of 10 KB to 10", 10 * KB, compacted::to_ten));
+    let in_use = "checkpoint compaction, in use";
+    plans.push(Plan::new(in_use, "1000 of 10 KB to 10", 10 * KB, compacted::to_ten_in_use));
     plans.push(Plan::new("checkpoint bytes", "1000 of 10 KB, runs of 14", 14, kept::short));
     plans.push(Plan::new("checkpoint bytes", "1000 of 10 KB, runs of 4", 4, kept::short));
     plans.push(Plan::new("checkpoint bytes", "1000 of 10 KB, a record more", 14, kept::with_records));

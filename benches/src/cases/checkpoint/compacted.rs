@@ -10,7 +10,7 @@ use keepstone::storage::{Files, OsFiles};
 use keepstone_checkpoint::{CheckpointStore, StoreOptions};
 use keepstone_testkit::CountingFiles;
 
-use super::restored::{COUNT, filled};
+use super::restored::{COUNT, fill, filled};
 use crate::{
     Ring, Scratch,
     case::{Case, Plan},
@@ -26,8 +26,17 @@ const RECORD: [u8; 64] = [0x5a; 64];
 
 /// All but the newest ten of a thousand checkpoints go, beside the bytes of the ten written to a file by hand and one sync more.
 pub(in crate::cases) fn to_ten(plan: &Plan, dir: &Path) -> Result<Case> {
+    compacted(plan, dir, false)
+}
+
+/// The same in a store that has made them and goes on, so that its journal has a file.
+pub(in crate::cases) fn to_ten_in_use(plan: &Plan, dir: &Path) -> Result<Case> {
+    compacted(plan, dir, true)
+}
+
+fn compacted(plan: &Plan, dir: &Path, in_use: bool) -> Result<Case> {
     let scratch = Rc::new(Scratch::new(dir, "checkpoint-compacted")?);
-    let compaction = Compaction { dir: scratch.path().to_owned(), state_len: plan.amount };
+    let compaction = Compaction { dir: scratch.path().to_owned(), state_len: plan.amount, in_use };
     let survivors = vec![0x5a; usize::try_from(compaction.run(Arc::new(OsFiles))?.1)?];
     let mut ring = Ring::new(scratch.zeros("ring", RING_LEN)?, RING_LEN);
     let by_hand = scratch.path().join("by-hand");
@@ -70,15 +79,24 @@ pub(in crate::cases) fn to_ten(plan: &Plan, dir: &Path) -> Result<Case> {
 struct Compaction {
     dir: PathBuf,
     state_len: u32,
+    /// Whether the store that has made them is the one that is compacted.
+    in_use: bool,
 }
 
 impl Compaction {
     /// A store with all of them, and the directory that goes when this is dropped.
     fn begin(&self, files: Arc<dyn Files>) -> Result<(CheckpointStore, Scratch)> {
         let scratch = Scratch::new(&self.dir, "filled")?;
-        filled(&scratch, self.state_len)?;
+        if !self.in_use {
+            filled(&scratch, self.state_len)?;
+        }
         let options = StoreOptions::new().files(files);
-        Ok((CheckpointStore::open_with(scratch.path().join("ours"), options)?, scratch))
+        let store = CheckpointStore::open_with(scratch.path().join("ours"), options)?;
+        if self.in_use {
+            fill(&store, self.state_len)?;
+            store.seal()?;
+        }
+        Ok((store, scratch))
     }
 
     /// How long a compaction takes, and the bytes of what stays.

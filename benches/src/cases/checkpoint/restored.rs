@@ -74,6 +74,13 @@ pub(in crate::cases) fn any(plan: &Plan, dir: &Path) -> Result<Case> {
 /// Makes checkpoints and closes the store, so that they are in packs; answers their states.
 pub(super) fn filled(scratch: &Scratch, len: u32) -> Result<Vec<Vec<u8>>> {
     let store = CheckpointStore::open(scratch.path().join("ours"))?;
+    let states = fill(&store, len)?;
+    store.close()?;
+    Ok(states)
+}
+
+/// Makes checkpoints, and answers their states.
+pub(super) fn fill(store: &CheckpointStore, len: u32) -> Result<Vec<Vec<u8>>> {
     let session = store.session("main")?;
     let mut random = SplitMix::new(2);
     let mut state = Data::Mixed.bytes(usize::try_from(len)?);
@@ -83,8 +90,6 @@ pub(super) fn filled(scratch: &Scratch, len: u32) -> Result<Vec<Vec<u8>>> {
         states.push(state.clone());
         scatter(&mut random, &mut state, RUN_LEN);
     }
-    drop(session);
-    store.close()?;
     Ok(states)
 }
 

@@ -1,13 +1,21 @@
 //! Prunes that are one commit of the journal, and what seals and sweeps make of them.
 
-use std::{collections::BTreeMap, sync::Arc};
-
-use keepstone_checkpoint::{
-    Backend, CheckpointReader, CheckpointStore, Error, Files, MemBackend, Pruned, Query, Stats,
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
+use keepstone_checkpoint::{
+    Backend, CheckpointReader, CheckpointStore, Error, Files, Kind, MemBackend, Pruned, Query, Stats,
+};
+
+use keepstone_testkit::CountingFiles;
+
 use super::{fill, go, mem, states};
-use crate::support::{ROOT, bytes, open, quiet};
+use crate::{
+    repair::shadow::{contents, put, repaired},
+    support::{ROOT, bytes, open, quiet},
+};
 
 /// A store of sixty checkpoints in packs, and their states.
 fn sealed(files: &Arc<dyn Files>) -> (CheckpointStore, BTreeMap<u64, Vec<u8>>) {
@@ -42,6 +50,18 @@ fn a_prune_is_one_commit_and_puts_no_object() {
     // Whoever opens it goes by the journal.
     drop(store);
     assert_eq!(states(&open(&files).unwrap()), from(&all, 56));
+}
+
+#[test]
+fn a_prune_of_a_store_in_use_is_one_write_and_one_sync() {
+    let counting = Arc::new(CountingFiles::over(mem()));
+    let files: Arc<dyn Files> = counting.clone();
+    let (store, _) = sealed(&files);
+    let before = counting.counts();
+    store.compact(5).unwrap();
+    let after = counting.counts();
+    assert_eq!((after.file_syncs - before.file_syncs, after.dir_syncs), (1, before.dir_syncs));
+    assert_eq!((after.writes - before.writes, after.renames), (1, before.renames));
 }
 
 #[test]
@@ -190,6 +210,38 @@ fn a_repair_goes_by_a_prune_that_is_only_in_the_journal() {
     assert!(repaired.is_whole() && repaired.checkpoints == 5, "{repaired:?}");
     let store = CheckpointStore::open_with("out", quiet(&files)).unwrap();
     assert_eq!(states(&store), from(&all, 56));
+}
+
+#[test]
+fn damage_anywhere_in_a_journal_with_a_prune_leaves_states_that_were_and_what_was_made_anew() {
+    let files = mem();
+    let store = open(&files).unwrap();
+    fill(&store, 8, 700);
+    let all: Vec<Vec<u8>> = states(&store).into_values().collect();
+    store.compact(3).unwrap();
+    drop(store);
+    let mut recovered = BTreeSet::new();
+    for (path, bytes) in contents(&files).into_iter().filter(|(path, _)| path.starts_with("agent/log")) {
+        let end = bytes.iter().rposition(|byte| *byte != 0).unwrap_or_default();
+        for at in (0..end).step_by(29) {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            put(&files, &path, Some(&damaged));
+            let done = repaired(&files, |repaired, reader| {
+                for found in reader.list(&Query::new()).unwrap() {
+                    let state = reader.state(&found).unwrap();
+                    assert!(all.iter().any(|known| known == state.bytes()), "{at}: {}", found.sequence);
+                }
+                recovered.insert(repaired.recovered.len());
+            });
+            if let Err(err) = done {
+                assert_eq!(err.kind(), Kind::Damaged, "{at}: {err}");
+            }
+        }
+        put(&files, &path, Some(&bytes));
+    }
+    // Where the first state is lost, all behind it stood on it but the three that stay: the first of them was made anew.
+    assert!(recovered.contains(&3), "{recovered:?}");
 }
 
 #[test]
