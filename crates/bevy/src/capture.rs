@@ -20,6 +20,9 @@ use crate::{
     source::Source,
 };
 
+/// More archetypes than this most columns are not in.
+const SOURCES_LIKELY_MAX: usize = 32;
+
 /// The tables that more than one archetype puts rows into: sparse-set components tell such archetypes apart.
 pub(crate) fn shared_tables(world: &World) -> SharedTables {
     let mut archetypes = vec![0_u8; world.storages().tables.len()];
@@ -105,6 +108,8 @@ pub(crate) struct Plan<'w, 'r> {
     pub(crate) tables: Vec<(u32, Vec<usize>)>,
     /// Where the rows of each table come from.
     pub(crate) sources: Vec<Source>,
+    /// For how many of them a column makes room at once: a world of a few archetypes takes no more.
+    sources_likely: usize,
     pub(crate) ordinals: Ordinals<'w>,
     pub(crate) left_out: Vec<LeftOut>,
     /// Components whose place in that list is known.
@@ -148,6 +153,7 @@ impl<'w, 'r> Plan<'w, 'r> {
             }
         }
         columns.sort_by(|a, b| a.name().cmp(b.name()));
+        let sources_likely = world.archetypes().len().min(SOURCES_LIKELY_MAX);
         let mut plan = Self {
             world,
             registry,
@@ -155,8 +161,9 @@ impl<'w, 'r> Plan<'w, 'r> {
             kept_rows: world.component_id::<KeptRows>(),
             shared_tables: shared_tables(world),
             columns,
-            tables: Vec::new(),
-            sources: Vec::new(),
+            tables: Vec::with_capacity(sources_likely),
+            sources: Vec::with_capacity(sources_likely),
+            sources_likely,
             ordinals,
             left_out,
             left_ids: Vec::new(),
@@ -276,6 +283,9 @@ impl<'w, 'r> Plan<'w, 'r> {
     fn add_table(&mut self, saved: Vec<usize>, rows: u32, source: &Source) {
         for &place in &saved {
             if let Some(column) = self.columns.get_mut(place) {
+                if column.sources.is_empty() {
+                    column.sources.reserve(self.sources_likely);
+                }
                 column.sources.push(source.clone());
             }
         }
