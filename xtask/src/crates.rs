@@ -34,6 +34,8 @@ pub(crate) struct Dep {
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) members: Vec<Member>,
+    /// Each example behind the name of its member.
+    pub(crate) examples: Vec<(String, String)>,
     pub(crate) target: PathBuf,
 }
 
@@ -44,8 +46,14 @@ impl Workspace {
             .no_deps()
             .exec()
             .context("cargo metadata failed")?;
-        let members = metadata.workspace_packages().into_iter().map(|p| member(p, &metadata));
+        let packages = metadata.workspace_packages();
+        let members = packages.iter().map(|package| member(package, &metadata));
+        let examples = packages.iter().flat_map(|package| {
+            let examples = package.targets.iter().filter(|target| target.is_example());
+            examples.map(|example| (package.name.to_string(), example.name.clone()))
+        });
         Ok(Self {
+            examples: examples.collect(),
             members: members.collect::<Result<_>>()?,
             target: metadata.target_directory.clone().into_std_path_buf(),
         })

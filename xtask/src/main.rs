@@ -10,6 +10,7 @@ mod check;
 mod coverage;
 mod crash;
 mod crates;
+mod examples;
 mod gate;
 mod layers;
 mod links;

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::crates::{Member, Workspace, root};
+use crate::examples::doubles;
 use crate::layers::{LOW, strangers, unmapped, untaken, violations};
 use crate::links::relative_links;
 use crate::planted::planted;
@@ -20,8 +21,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     if let Some(unknown) = args.first() {
         bail!("tidy takes no arguments, found `{unknown}`");
     }
-    let members = Workspace::load()?.members;
+    let Workspace { members, examples, .. } = Workspace::load()?;
     let mut found = violations(&members);
+    found.extend(doubles(&examples));
     found.extend(planted(&members));
     found.extend(tree_violations()?);
     let mut files = 0_usize;
