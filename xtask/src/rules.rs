@@ -53,6 +53,7 @@ const RULES: &[Rule] = &[
     Rule { name: "file-access", check: layer::file_access },
     Rule { name: "clocks", check: layer::clocks },
     Rule { name: "lint-table", check: manifest::lint_table },
+    Rule { name: "unbenched", check: manifest::unbenched },
     Rule { name: "versions", check: manifest::versions },
     Rule { name: "registries", check: manifest::registries },
 ];

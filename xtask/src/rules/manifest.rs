@@ -2,6 +2,9 @@
 
 use super::{Hit, Source, is_toml};
 
+/// Members outside of the folders that the other rules look into.
+const OTHER_MEMBERS: [&str; 2] = ["docs/guide/Cargo.toml", "portability/Cargo.toml"];
+
 /// Where every dependency comes from.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
@@ -10,6 +13,15 @@ pub(super) fn lint_table(source: &Source<'_>) -> Vec<Hit> {
         return Vec::new();
     }
     vec![(0, "the manifest must say `[lints]` and `workspace = true`".to_owned())]
+}
+
+/// Only the targets of the benches run under `cargo bench`: unit tests refuse the options of criterion.
+pub(super) fn unbenched(source: &Source<'_>) -> Vec<Hit> {
+    let has_targets = is_member(source.path) || OTHER_MEMBERS.contains(&source.path);
+    if !has_targets || source.text.lines().any(|line| line == "bench = false") {
+        return Vec::new();
+    }
+    vec![(0, "the manifest must say `bench = false` for its library and programs".to_owned())]
 }
 
 pub(super) fn versions(source: &Source<'_>) -> Vec<Hit> {
@@ -78,6 +90,15 @@ mod tests {
         check_lines("lint-table", MEMBER, "[package]\nname = \"x\"\n", &[1]);
         check_lines("lint-table", "benches/Cargo.toml", "[package]\n", &[1]);
         check_lines("lint-table", "benches/compare/Cargo.toml", "[package]\n", &[]);
+    }
+
+    #[test]
+    fn members_take_their_unit_tests_out_of_the_benches() {
+        check_lines("unbenched", MEMBER, "[lib]\nbench = false\n", &[]);
+        for path in [MEMBER, "xtask/Cargo.toml", "portability/Cargo.toml", "docs/guide/Cargo.toml"] {
+            check_lines("unbenched", path, "[package]\nname = \"x\"\n", &[1]);
+        }
+        check_lines("unbenched", "benches/compare/Cargo.toml", "[package]\n", &[]);
     }
 
     #[test]
