@@ -1,6 +1,7 @@
 //! The program that measures cases: the harness, and that of the rivals, which has other cases.
 
 mod arguments;
+mod near;
 mod page;
 
 use std::{path::Path, time::Duration};
@@ -25,11 +26,21 @@ pub use arguments::Arguments;
 /// When a case fails, a file can't be read or written, or what is compared with was never saved.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is what the programs are for")]
 pub fn run_all(arguments: &Arguments, plans: Vec<Plan>, time: Duration) -> Result<()> {
+    let all: Vec<String> = plans.iter().map(Plan::id).collect();
     let plans: Vec<_> = plans.into_iter().filter(|plan| arguments.wants(&plan.id())).collect();
+    if plans.is_empty() && (arguments.list || arguments.profile.is_some()) {
+        bail!(near::told(&arguments.filters, &all));
+    }
+    if arguments.list {
+        for plan in &plans {
+            println!("{}", plan.id());
+        }
+        return Ok(());
+    }
     let with = arguments.with.as_deref().map(other).transpose()?;
     if plans.is_empty() && with.as_ref().is_none_or(|with| with.rows.is_empty()) && arguments.json.is_none() {
         // Other programs get the same filter, and it may be meant for one of them.
-        println!("no case has `{}` in its name", arguments.filters.join("` or `"));
+        println!("{}", near::told(&arguments.filters, &all));
         return Ok(());
     }
     if let Some(seconds) = arguments.profile {

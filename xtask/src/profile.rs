@@ -16,6 +16,9 @@ use crate::step::{Step, timed};
 /// What callgrind counts: the harness calls what is ours of a case in this function and nothing else.
 const COUNTED: &str = "--toggle-collect=keepstone_benches::profiled::ours_alone*";
 
+/// What the harness calls `--list`, as it is called from here.
+const LIST: &str = "`cargo run --release -p keepstone-benches -- --list`";
+
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
     case: String,
@@ -31,6 +34,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     Step::cargo("build of the benches", &["build", "--release", "--package", "keepstone-benches"]).run()?;
     let target = Workspace::load()?.target;
     let program = target.join("release").join(format!("keepstone-benches{}", std::env::consts::EXE_SUFFIX));
+    for id in cases(&program, &options.case)? {
+        println!("    {id}");
+    }
     let profile = Profile { program, stem: target.join("profile").join(stem(&options.case)), options };
     #[expect(clippy::disallowed_methods, reason = "a folder beside what cargo builds")]
     fs::create_dir_all(target.join("profile")).context("a folder for profiles")?;
@@ -71,6 +77,19 @@ fn parse(args: &[String]) -> Result<Options> {
     let case = case
         .context("which case? `cargo xtask profile \"checkpoint create\"`; a part of its name is enough")?;
     Ok(Options { case, seconds })
+}
+
+/// The cases that are meant, as the harness names them; where it knows none, it tells of some that are near.
+fn cases(program: &Path, case: &str) -> Result<Vec<String>> {
+    let mut list = Command::new(program);
+    // What went wrong is a name: nobody asks where in the program.
+    let output = list.args(["--list", case]).env("RUST_BACKTRACE", "0").output();
+    let output = output.with_context(|| format!("cannot start: {list:?}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).replace("`--list`", LIST);
+        bail!("{}", said.trim().trim_start_matches("Error: "));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
 }
 
 /// The name of a case as the name of a file.
@@ -177,9 +196,7 @@ fn output(command: &mut Command, path: &Path) -> Result<()> {
 fn check(annotated: &Path) -> Result<()> {
     let text = fs::read_to_string(annotated).with_context(|| format!("reading {}", annotated.display()))?;
     if !has_counts(&text) {
-        bail!(
-            "callgrind has counted nothing: is there no `ours_alone` in the harness, or no case of that name?"
-        );
+        bail!("callgrind has counted nothing: is there no `ours_alone` in the harness?");
     }
     Ok(())
 }

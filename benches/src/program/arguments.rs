@@ -7,7 +7,7 @@ const LOG_MIB: u32 = 128;
 /// A log of more is not planned for: its length is counted in 32 bits.
 const LOG_MIB_MAX: u32 = 2048;
 
-const OPTIONS: &str = "`--dir PATH`, `--log-mib N`, `--save NAME`, `--compare NAME`, `--json FILE`, `--html FILE`, `--report FILE`, `--with FILE`, `--profile SECONDS`, and filters";
+const OPTIONS: &str = "`--dir PATH`, `--log-mib N`, `--save NAME`, `--compare NAME`, `--json FILE`, `--html FILE`, `--report FILE`, `--with FILE`, `--profile SECONDS`, `--list`, and filters";
 
 /// What is measured, and where the results go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Arguments {
     pub report: Option<PathBuf>,
     /// For how many seconds each case is called for a profiler, instead of being measured.
     pub profile: Option<u32>,
+    /// Whether the names of the cases are printed, instead of anything being measured.
+    pub list: bool,
     /// A case is measured whose name has one of them; none: all are.
     pub filters: Vec<String>,
 }
@@ -50,6 +52,7 @@ impl Arguments {
             with: None,
             report: None,
             profile: None,
+            list: false,
             filters: Vec::new(),
         };
         while let Some(arg) = args.next() {
@@ -63,6 +66,7 @@ impl Arguments {
                         "a log has 1 to {LOG_MIB_MAX} MiB"
                     );
                 }
+                "--list" => arguments.list = true,
                 "--save" => arguments.save = Some(value()?),
                 "--compare" => arguments.compare = Some(value()?),
                 "--json" => arguments.json = Some(value()?.into()),
@@ -111,6 +115,7 @@ mod tests {
         assert_eq!(paths, ["d", "j", "h", "w", "r"].map(PathBuf::from));
         assert!(read.wants("slot save/1 KB") && read.wants("wal durable/1 KB") && !read.wants("encode/1k"));
         assert!(parse("").unwrap().wants("anything"));
+        assert!(!read.list && parse("--list wal").unwrap().list);
     }
 
     #[test]
