@@ -4,6 +4,7 @@
 use std::{
     hint::black_box,
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 
@@ -99,5 +100,16 @@ fn half_more_than_the_floor_fails_a_ratio_and_equal_work_passes() {
         ["FAILED planted/64 KB", "limit   1.2 times its floor", "95 % bounds", "with a comment that says why"]
     {
         assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
+fn ratios_that_are_left_out_are_written_nowhere() {
+    for flag in ["--counted", "--accept"] {
+        let mut gate = Command::new(env!("CARGO_BIN_EXE_keepstone-gate"));
+        let output = gate.args([flag, "--json", "ratios.json"]).output().unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("`--json` writes the ratios"), "{said}");
     }
 }

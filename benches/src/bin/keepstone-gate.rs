@@ -4,7 +4,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use keepstone::storage::{Durability, OsFiles, atomic};
 use keepstone_benches::{
     cases, counted,
@@ -80,6 +80,11 @@ impl Arguments {
                 other => bail!("the gate knows no `{other}`; there are {OPTIONS}"),
             }
         }
+        let has_ratios = !arguments.counted && !arguments.options.accept;
+        ensure!(
+            has_ratios || arguments.json.is_none(),
+            "`--json` writes the ratios, which `--counted` and `--accept` leave out"
+        );
         Ok(arguments)
     }
 }
