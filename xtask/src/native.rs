@@ -2,9 +2,11 @@
 //! it should be nothing; no program has to set RUSTFLAGS for them.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::crates::Workspace;
 use crate::step::Step;
 
 /// Builds in turns, so that a machine that slows down slows both.
@@ -14,18 +16,19 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     if let Some(arg) = args.first() {
         bail!("native takes no arguments, found `{arg}`");
     }
+    let target = Workspace::load()?.target;
     let [mut plain, mut native] = [Vec::new(), Vec::new()];
     for _ in 0..TURNS {
-        plain.push(speeds(&step("for any processor"))?);
-        native.push(speeds(&step("for this one").env("RUSTFLAGS", "-Ctarget-cpu=native"))?);
+        plain.push(speeds(&step("for any processor", &target.join("plain"), ""))?);
+        native.push(speeds(&step("for this one", &target.join("native"), "-Ctarget-cpu=native"))?);
     }
     print!("{}", table(&best(&plain), &best(&native)));
     Ok(())
 }
 
-/// Both builds stay in folders of their own: with other flags cargo would build all anew.
-fn step(name: &str) -> Step {
-    let dir = if name == "for this one" { "target/native" } else { "target/plain" };
+/// Both builds stay in folders of their own: with other flags cargo would build all anew. Flags of the caller would be in both.
+fn step(name: &str, folder: &Path, flags: &str) -> Step {
+    let folder = folder.display().to_string();
     let args = [
         "run",
         "--release",
@@ -35,9 +38,9 @@ fn step(name: &str) -> Step {
         "--example",
         "kernels",
         "--target-dir",
-        dir,
+        folder.as_str(),
     ];
-    Step::cargo(name, &args)
+    Step::cargo(name, &args).env("RUSTFLAGS", flags)
 }
 
 type Speed = (String, f64);
@@ -78,7 +81,16 @@ fn table(plain: &[Speed], native: &[Speed]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{best, parse, table};
+    use std::path::Path;
+
+    use super::{best, parse, step, table};
+
+    #[test]
+    fn flags_of_the_caller_reach_neither_build() {
+        let shown = step("plain", Path::new("/t/plain"), "").to_string();
+        assert!(shown.starts_with("RUSTFLAGS='' cargo run --release"), "{shown}");
+        assert!(shown.ends_with("--target-dir /t/plain"), "{shown}");
+    }
 
     #[test]
     fn the_fastest_turns_stand_beside_each_other() {
