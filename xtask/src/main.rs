@@ -45,7 +45,8 @@ usage: cargo xtask <verb>
   bench --gate [--accept] [--strict] [--counted] [--json FILE]
                              counters, instructions and ratios held to benches/gates; `--accept` writes
                              what is counted anew, `--strict` fails when something has to be skipped
-  coverage                   lines of the libraries that tests run; below 85 % it fails
+  coverage [--strict]        lines of the libraries that tests run; below 85 % it fails, and where it can't
+                             be measured it is skipped, which fails with --strict
   native                     the checksums built for any processor and for this one alone
   crash [--seconds N] [--seed S]
                              the crash sweeps with raised caps; each test of random histories goes on
