@@ -12,6 +12,25 @@ use crate::{
 /// The version of [`Document`] that is written, and the only one that is read.
 pub const VERSION: u32 = 1;
 
+/// Words in the names of cases of saves, loads and what is done for them.
+const AWAITED: [&str; 15] = [
+    "save",
+    "autosave",
+    "load",
+    "serialize",
+    "deserialize",
+    "encode",
+    "decode",
+    "capture",
+    "restore",
+    "background",
+    "handed",
+    "create",
+    "creation",
+    "snapshot",
+    "commit",
+];
+
 /// A run: where it was, and what was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Document {
@@ -134,6 +153,12 @@ pub struct RivalRow {
     pub nanos: f64,
     /// How many times as long as ours it takes.
     pub factor: Ratio,
+    /// Interquartile range of the factor divided by its median.
+    #[serde(default)]
+    pub spread: f64,
+    /// Whether that is so large that a factor near 1 says little.
+    #[serde(default)]
+    pub noisy: bool,
     /// What it needed beside time.
     pub counters: Count,
 }
@@ -178,6 +203,12 @@ impl Row {
         format!("{}/{}", self.case, self.size)
     }
 
+    /// Returns whether a program that draws pictures may wait for it between two of them: a save, a load, or a part of one.
+    pub fn is_awaited(&self) -> bool {
+        let mut words = self.case.split(|letter: char| !letter.is_alphanumeric());
+        words.any(|word| AWAITED.contains(&word))
+    }
+
     /// A result as data.
     pub fn of(result: &Measured) -> Self {
         let has_floor = !result.floors.is_empty();
@@ -198,6 +229,8 @@ impl Row {
                     lower: rival.interval.lower,
                     upper: rival.interval.upper,
                 },
+                spread: if rival.spread.is_finite() { rival.spread } else { 0.0 },
+                noisy: rival.is_noisy(),
                 counters: Count::of(&rival.counters),
             })
             .collect();
@@ -270,6 +303,23 @@ mod tests {
         let document = document();
         let row = document.row("save/alone").unwrap();
         assert_eq!((row.ratio, row.floor_nanos, row.noisy), (None, None, false));
+    }
+
+    #[test]
+    fn saves_and_loads_are_awaited_and_an_upload_is_not() {
+        let mut row = document().rows.swap_remove(0);
+        for (case, expected) in [
+            ("slot save durable", true),
+            ("full_load_cycle/1kb", true),
+            ("load world, target", true),
+            ("snapshot/save", true),
+            ("upload_1mb", false),
+            ("codec decode", true),
+            ("checkpoint list", false),
+        ] {
+            row.case = case.to_owned();
+            assert_eq!(row.is_awaited(), expected, "{case}");
+        }
     }
 
     #[test]

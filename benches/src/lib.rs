@@ -42,6 +42,7 @@ pub mod profiled;
 pub mod program;
 pub mod protocol;
 pub mod published;
+pub mod rivals;
 mod run;
 mod scratch;
 pub mod sleeper;

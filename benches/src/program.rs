@@ -16,7 +16,7 @@ use crate::{
     document::{Document, Row},
     html,
     machine::{self, Machine},
-    profiled, published, run, table,
+    profiled, published, rivals, run, table,
 };
 pub use arguments::Arguments;
 
@@ -53,6 +53,7 @@ pub fn run_all(arguments: &Arguments, plans: Vec<Plan>, time: Duration) -> Resul
     let machine = Machine::look(&dir).with_context(|| format!("timing syncs in {}", dir.display()))?;
     println!("{machine}\n");
 
+    let time = arguments.time.unwrap_or(time);
     let mut rows = Vec::new();
     for plan in plans {
         eprintln!("{}", plan.id());
@@ -60,21 +61,30 @@ pub fn run_all(arguments: &Arguments, plans: Vec<Plan>, time: Duration) -> Resul
     }
     rows.extend(with.into_iter().flat_map(|with| with.rows));
     let document = Document::new(&machine, rows);
-    let measured = table::render(&document.rows);
-    println!("{measured}");
-    let published = published::render(&document.rows);
-    if !published.is_empty() {
-        println!("{published}");
+    let rows = &document.rows;
+    let blocks = [
+        ("All cases", table::render(rows)),
+        ("Best other program of each case", rivals::best(rows)),
+        ("Codecs", rivals::codecs(rows)),
+        ("Serializers", rivals::serializers(rows)),
+        ("Beside what others publish", published::render(rows)),
+    ];
+    for (heading, block) in blocks.iter().filter(|(_, block)| !block.is_empty()) {
+        println!("{heading}\n\n{block}");
     }
     if let Some(before) = &before {
         println!("{}", compared::render(before, &document));
     }
-    let limited = document.rows.iter().filter(|row| row.limit.is_some()).count();
-    let missed = document.rows.iter().filter(|row| row.met == Some(false)).count();
+    let limited = rows.iter().filter(|row| row.limit.is_some()).count();
+    let missed = rows.iter().filter(|row| row.met == Some(false)).count();
     let verdict = format!("{missed} of {limited} limits missed");
     println!("{verdict}");
     if let Some(path) = &arguments.report {
-        write(path, &page::report(&[&machine.to_string(), &measured, &published, &verdict]))?;
+        let ([all, others @ ..], machine) = (&blocks, machine.to_string());
+        let mut page = vec![("Where and how", machine.as_str()), ("Limits", &verdict)];
+        // The longest is last.
+        page.extend(others.iter().chain([all]).map(|(heading, block)| (*heading, block.as_str())));
+        write(path, &page::report(&page))?;
     }
     if let Some(name) = &arguments.save {
         write(&machine::saved_path(name)?, &document.to_json()?)?;

@@ -86,8 +86,17 @@ pub struct Rival {
     pub factor: f64,
     /// The 95 % bounds of that median.
     pub interval: Interval,
+    /// Interquartile range of the factor divided by its median.
+    pub spread: f64,
     /// What it needed beside time.
     pub counters: Counters,
+}
+
+impl Rival {
+    /// Returns whether the rounds differ so much that a factor near 1 says little.
+    pub fn is_noisy(&self) -> bool {
+        self.spread > SPREAD_MAX
+    }
 }
 
 /// What came out.
@@ -237,6 +246,7 @@ fn summarize(case: &Case, samples: &[Vec<f64>], counters: Vec<Counters>) -> Meas
             nanos: stats::median(samples),
             factor: stats::median(&factors),
             interval: stats::median_interval(&factors),
+            spread: stats::spread(&factors),
             counters: next_counters(),
         });
     }

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use crate::{
-    document::{Count, Row},
+    document::{Count, RivalRow, Row},
     html,
 };
 
-const HEADINGS: [&str; 16] = [
-    "case", "size", "ours", "floor", "ratio", "95 %", "limit", "verdict", "spread", "rival", "factor",
-    "bytes", "calls", "syncs", "allocs", "peak",
+const HEADINGS: [&str; 17] = [
+    "case", "size", "ours", "frame", "floor", "ratio", "95 %", "limit", "verdict", "spread", "rival",
+    "factor", "bytes", "calls", "syncs", "allocs", "peak",
 ];
 
 /// Renders results as a table, with the floors of each case below.
@@ -54,8 +54,13 @@ fn below(text: &mut String, row: &Row) {
         );
     }
     for rival in &row.rivals {
-        let (nanos, factor) = (time(rival.nanos), factor(rival.factor.median));
-        let _ = write!(text, "    {}: {nanos}, {factor} times as long", rival.name);
+        let [median, lower, upper] =
+            [rival.factor.median, rival.factor.lower, rival.factor.upper].map(factor);
+        let (name, nanos) = (&rival.name, time(rival.nanos));
+        let _ = write!(text, "    {name}: {nanos}, {median} times as long ({lower}..{upper})");
+        if rival.noisy {
+            let _ = write!(text, ", noisy {:.0} %", rival.spread * 100.0);
+        }
         let _ = rival.counters.bytes.map(|bytes| write!(text, ", {bytes} bytes"));
         let _ = writeln!(text, ", {} allocs", rival.counters.allocations);
         for remark in &rival.counters.remarks {
@@ -133,6 +138,7 @@ fn cells(row: &Row) -> [String; HEADINGS.len()] {
         row.case.clone(),
         row.size.clone(),
         time(row.ours_nanos),
+        or_none(row.is_awaited().then(|| frame(row.ours_nanos))),
         or_none(row.floor_nanos.map(time)),
         or_none(row.ratio.map(|ratio| two(ratio.median))),
         or_none(row.ratio.map(|ratio| format!("{:.2}..{:.2}", ratio.lower, ratio.upper))),
@@ -140,7 +146,7 @@ fn cells(row: &Row) -> [String; HEADINGS.len()] {
         verdict(row),
         or_none(row.ratio.map(|_| spread(row))),
         or_none(rival.map(|rival| rival.name.clone())),
-        or_none(rival.map(|rival| factor(rival.factor.median))),
+        or_none(rival.map(told_factor)),
         count(row.counters.bytes),
         count(row.counters.calls),
         row.counters.syncs.to_string(),
@@ -149,10 +155,23 @@ fn cells(row: &Row) -> [String; HEADINGS.len()] {
     ]
 }
 
-/// Writes how many times as long a rival takes, with two digits at least.
+/// Writes how many times as long a rival takes, with two digits behind the point where it is near ours.
 pub fn factor(factor: f64) -> String {
-    let digits = if factor < 1.0 { 2 } else { 1 };
+    let digits = if factor < 9.995 { 2 } else { 1 };
     format!("{factor:.digits$}")
+}
+
+/// Writes the factor of a rival, and whether it was noisy.
+pub fn told_factor(rival: &RivalRow) -> String {
+    let noisy = if rival.noisy { "noisy " } else { "" };
+    format!("{noisy}{}", factor(rival.factor.median))
+}
+
+/// Writes a time as a share of a frame of 16.67 ms.
+pub fn frame(nanos: f64) -> String {
+    let percent = nanos / html::FRAME_NANOS * 100.0;
+    let digits = if percent < 9.95 { 2 } else { usize::from(percent < 99.5) };
+    format!("{percent:.digits$} %")
 }
 
 /// Writes a number of bytes in the unit that leaves it short.
@@ -215,9 +234,9 @@ mod tests {
         assert_eq!(
             lines[..3],
             [
-                "case    size         ours    floor  ratio        95 %  limit  verdict      spread  rival  factor  bytes  calls  syncs  allocs   peak",
-                "encode  mixed 1k  2.50 us  1.25 us   2.00  1.75..2.25   1.50   MISSED  noisy 25 %      -       -   4096      7      2      31  20 KB",
-                "encode  mixed 1k  2.50 us  1.25 us   2.00  1.50..2.25   1.50      met         6 %      -       -   4096      7      2      31  20 KB",
+                "case    size         ours   frame    floor  ratio        95 %  limit  verdict      spread  rival  factor  bytes  calls  syncs  allocs   peak",
+                "encode  mixed 1k  2.50 us  0.02 %  1.25 us   2.00  1.75..2.25   1.50   MISSED  noisy 25 %      -       -   4096      7      2      31  20 KB",
+                "encode  mixed 1k  2.50 us  0.02 %  1.25 us   2.00  1.50..2.25   1.50      met         6 %      -       -   4096      7      2      31  20 KB",
             ]
         );
     }
@@ -229,6 +248,7 @@ mod tests {
             nanos: 2500.0 * factor,
             factor,
             interval: Interval { lower: factor, upper: factor },
+            spread: if name == "slow" { 0.25 } else { 0.05 },
             counters: Counters {
                 bytes: Some(512),
                 remarks: vec!["half as long".to_owned()],
@@ -238,8 +258,8 @@ mod tests {
         let rivals = vec![rival("slow", 12.0), rival("fast", 3.0)];
         let text = render(&[Measured { rivals, floors: Vec::new(), limit: None, ..measured(1.0, 0.5) }]);
         let row: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
-        assert_eq!(row[3..13], ["2.50", "us", "-", "-", "-", "-", "-", "-", "fast", "3.0"]);
-        let below = "    slow: 30.0 us, 12.0 times as long, 512 bytes, 0 allocs\n      half as long\n";
+        assert_eq!(row[3..15], ["2.50", "us", "0.02", "%", "-", "-", "-", "-", "-", "-", "fast", "3.00"]);
+        let below = "    slow: 30.0 us, 12.0 times as long (12.0..12.0), noisy 25 %, 512 bytes, 0 allocs\n      half as long\n";
         assert!(text.contains(below), "{text}");
     }
 
@@ -250,6 +270,14 @@ mod tests {
         assert_eq!(last.as_deref(), Some("    per entity: ours 2.50 ns, floor 1.25 ns"));
         let last = told(Measured { unit: None, floors: Vec::new(), ..measured(1.0, 0.0) });
         assert_eq!(last.as_deref(), Some("  encode/mixed 1k, 9 rounds:"));
+    }
+
+    #[test]
+    fn a_frame_is_told_in_percent() {
+        let check = |nanos: f64, expected: &str| assert_eq!(frame(nanos), expected);
+        check(html::FRAME_NANOS / 400.0, "0.25 %");
+        check(html::FRAME_NANOS / 8.0, "12.5 %");
+        check(html::FRAME_NANOS * 3.0, "300 %");
     }
 
     #[test]

@@ -9,15 +9,18 @@ use crate::gate;
 use crate::step::Step;
 
 /// Options that the harness takes, with a value; those of files are seen from where the command was given.
-const VALUES: [(&str, bool); 6] = [
+const VALUES: [(&str, bool); 7] = [
     ("--dir", true),
+    ("--time", false),
     ("--save", false),
     ("--compare", false),
     ("--json", true),
     ("--html", true),
     ("--report", true),
 ];
-const OPTIONS: &str = "`--dir PATH`, `--save NAME`, `--compare NAME`, `--json FILE`, `--html FILE`, `--report FILE`, `--rivals`";
+const OPTIONS: &str = "`--dir PATH`, `--time SECONDS`, `--save NAME`, `--compare NAME`, `--json FILE`, `--html FILE`, `--report FILE`, `--rivals`, `--no-criterion`";
+/// Those that the rivals take as well.
+const BOTH: [&str; 2] = ["--dir", "--time"];
 /// Where the rivals leave what they found, for the harness to show it beside its own rows.
 const RIVALS: &str = "target/keepstone-bench/rivals.json";
 
@@ -26,8 +29,10 @@ struct Options {
     filters: Vec<String>,
     /// What only the harness takes.
     harness: Vec<String>,
-    dir: Option<String>,
+    /// What the harness and the rivals take.
+    both: Vec<String>,
     rivals: bool,
+    no_criterion: bool,
 }
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
@@ -45,11 +50,13 @@ fn parse(args: &[String], here: &Path) -> Result<Options> {
     while let Some(arg) = args.next() {
         if arg == "--rivals" {
             options.rivals = true;
+        } else if arg == "--no-criterion" {
+            options.no_criterion = true;
         } else if let Some((_, is_path)) = VALUES.iter().find(|(name, _)| name == arg) {
             let value = args.next().with_context(|| format!("`{arg}` needs what comes after it"))?;
             let value = if *is_path { here.join(value).display().to_string() } else { value.clone() };
-            if arg == "--dir" {
-                options.dir = Some(value);
+            if BOTH.contains(&arg.as_str()) {
+                options.both.extend([arg.clone(), value]);
             } else {
                 options.harness.extend([arg.clone(), value]);
             }
@@ -64,8 +71,7 @@ fn parse(args: &[String], here: &Path) -> Result<Options> {
 
 /// The rivals come first, so that the harness has their rows in its table and reports; criterion is last and has reports of its own.
 fn steps(options: &Options, root: &Path) -> Vec<Step> {
-    let dir = options.dir.iter().flat_map(|dir| ["--dir".to_owned(), dir.clone()]);
-    let both: Vec<String> = dir.chain(options.filters.iter().cloned()).collect();
+    let both: Vec<String> = options.both.iter().chain(&options.filters).cloned().collect();
     let found = root.join(RIVALS).display().to_string();
     let mut steps = Vec::new();
     let mut harness = options.harness.clone();
@@ -80,6 +86,9 @@ fn steps(options: &Options, root: &Path) -> Vec<Step> {
         &harness,
         &both,
     ));
+    if options.no_criterion {
+        return steps;
+    }
     let criterion = ["bench", "--package", "keepstone-benches", "--benches"];
     let filter: Vec<String> = options.filters.iter().map(|filter| escaped(filter)).collect();
     let filter = if filter.is_empty() { Vec::new() } else { vec![filter.join("|")] };
@@ -129,10 +138,10 @@ mod tests {
     #[test]
     fn filters_reach_every_harness() {
         check(
-            &["--rivals", "encode", "crc32.1", "--dir", "disk"],
+            &["--rivals", "encode", "crc32.1", "--dir", "disk", "--time", "1"],
             &[
-                "cargo run --release --manifest-path benches/compare/Cargo.toml -- --json /tree/target/keepstone-bench/rivals.json --dir /here/disk encode crc32.1",
-                "cargo run --release --package keepstone-benches -- --with /tree/target/keepstone-bench/rivals.json --dir /here/disk encode crc32.1",
+                "cargo run --release --manifest-path benches/compare/Cargo.toml -- --json /tree/target/keepstone-bench/rivals.json --dir /here/disk --time 1 encode crc32.1",
+                "cargo run --release --package keepstone-benches -- --with /tree/target/keepstone-bench/rivals.json --dir /here/disk --time 1 encode crc32.1",
                 "cargo bench --package keepstone-benches --benches -- 'encode|crc32\\.1'",
             ],
         );
@@ -158,6 +167,11 @@ mod tests {
                 "cargo bench --package keepstone-benches --benches",
             ],
         );
+    }
+
+    #[test]
+    fn criterion_is_left_out_on_request() {
+        check(&["--no-criterion", "slot"], &["cargo run --release --package keepstone-benches -- slot"]);
     }
 
     #[test]

@@ -38,10 +38,11 @@ usage: cargo xtask <verb>
                              each crate alone, wasm32 (if installed), tests, packaging
   tidy                       crate arrows and the bans that clippy cannot express
   bench [FILTER]... [--dir PATH] [--save NAME] [--compare NAME] [--json FILE] [--html FILE]
-        [--report FILE] [--rivals]
-                             the ratio harness and the criterion targets, optionally the rivals; what
-                             was found is kept under a name, compared with that, and written as JSON,
-                             as a page for a browser, or as a page of text
+        [--report FILE] [--time SECONDS] [--rivals] [--no-criterion]
+                             the ratio harness and the criterion targets, optionally the rivals; each case
+                             goes on for SECONDS (2, rivals 4) and 15 rounds at least; what was found
+                             is kept under a name, compared with that, and written as JSON, as a page
+                             for a browser, or as a page of text
   bench --gate [--accept] [--strict] [--counted] [--json FILE]
                              counters, instructions and ratios held to benches/gates; `--accept` writes
                              what is counted anew, `--strict` fails when something has to be skipped

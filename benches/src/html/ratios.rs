@@ -76,7 +76,11 @@ pub(super) fn rivals(document: &Document) -> String {
                 name: format!("{}: {}", row.id(), rival.name),
                 span: Some((1.0, median)),
                 whisker: Some((lower, upper)),
-                class: if upper < 1.0 { "bad" } else { "good" },
+                class: match () {
+                    () if rival.noisy => "noisy",
+                    () if upper < 1.0 => "bad",
+                    () => "good",
+                },
                 told: format!("{} ({}, ours {})", factor(median), time(rival.nanos), time(row.ours_nanos)),
                 ..Bar::default()
             });
@@ -95,7 +99,7 @@ pub(super) fn rivals(document: &Document) -> String {
     let headings = vec!["case", "program", "factor", "lower bound", "upper bound", "its time", "ours"];
     let title = "Other programs against ours";
     let about = "How many times as long another program takes for the same, each set up as its own documentation does. Bars to the right of 1: \
-                 it takes longer than ours. Red: ours takes longer. The thin line has the bounds of the median (95 %).";
+                 it takes longer than ours. Red: ours takes longer; grey was noisy. The thin line has the bounds of the median (95 %).";
     Figure { id: "rivals", title, about, width, height, drawing, legend: Vec::new(), headings, rows: cells }
         .render()
 }

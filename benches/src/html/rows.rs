@@ -125,7 +125,7 @@ fn cells(row: &Row) -> Vec<Cell> {
         number(row.limit, |limit| format!("{limit:.2}")),
         verdict,
         spread,
-        number(is_awaited(row).then_some(row.ours_nanos / FRAME_NANOS), |share| {
+        number(row.is_awaited().then_some(row.ours_nanos / FRAME_NANOS), |share| {
             format!("{:.1} %", share * 100.0)
         }),
         Cell(rival.map_or_else(|| "-".to_owned(), |rival| rival.name.clone()), None, "text"),
@@ -136,13 +136,6 @@ fn cells(row: &Row) -> Vec<Cell> {
         count(Some(counters.allocations)),
         number(Some(float(counters.peak)), |_| bytes(counters.peak)),
     ]
-}
-
-/// Saves and loads, which a game may do between two pictures.
-fn is_awaited(row: &Row) -> bool {
-    ["save", "load", "encode", "capture", "restore", "background", "handed", "checkpoint create", "snapshot/"]
-        .iter()
-        .any(|part| row.case.contains(part))
 }
 
 fn number(value: Option<f64>, told: impl Fn(f64) -> String) -> Cell {

@@ -26,6 +26,8 @@ fn row(case: &str, size: &str, nanos: f64, ratio: f64) -> Row {
             name: HOSTILE.to_owned(),
             nanos,
             factor: bounds(2.5),
+            spread: 0.05,
+            noisy: false,
             counters: Count::default(),
         }],
         unit: None,

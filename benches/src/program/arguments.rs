@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -6,8 +6,10 @@ use anyhow::{Context, Result, bail, ensure};
 const LOG_MIB: u32 = 128;
 /// A log of more is not planned for: its length is counted in 32 bits.
 const LOG_MIB_MAX: u32 = 2048;
+/// In seconds; longer than this a case has enough rounds on any machine.
+const TIME_MAX: f64 = 600.0;
 
-const OPTIONS: &str = "`--dir PATH`, `--log-mib N`, `--save NAME`, `--compare NAME`, `--json FILE`, `--html FILE`, `--report FILE`, `--with FILE`, `--profile SECONDS`, `--list`, and filters";
+const OPTIONS: &str = "`--dir PATH`, `--log-mib N`, `--time SECONDS`, `--save NAME`, `--compare NAME`, `--json FILE`, `--html FILE`, `--report FILE`, `--with FILE`, `--profile SECONDS`, `--list`, and filters";
 
 /// What is measured, and where the results go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub struct Arguments {
     pub dir: Option<PathBuf>,
     /// How long the logs are that are recovered, in MiB.
     pub log_mib: u32,
+    /// How long the rounds of a case may go on, once there are 15 of them; none: as long as the program says.
+    pub time: Option<Duration>,
     /// Under which name the run is kept.
     pub save: Option<String>,
     /// The name of the run that it is compared with.
@@ -45,6 +49,7 @@ impl Arguments {
         let mut arguments = Self {
             dir: None,
             log_mib: LOG_MIB,
+            time: None,
             save: None,
             compare: None,
             json: None,
@@ -67,6 +72,11 @@ impl Arguments {
                     );
                 }
                 "--list" => arguments.list = true,
+                "--time" => {
+                    let seconds: f64 = value()?.parse().context("`--time` needs seconds, a number")?;
+                    ensure!((0.0..=TIME_MAX).contains(&seconds), "a case has 0 to {TIME_MAX} seconds");
+                    arguments.time = Some(Duration::from_secs_f64(seconds));
+                }
                 "--save" => arguments.save = Some(value()?),
                 "--compare" => arguments.compare = Some(value()?),
                 "--json" => arguments.json = Some(value()?.into()),
@@ -94,7 +104,7 @@ impl Arguments {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::{path::PathBuf, time::Duration};
 
     use super::Arguments;
 
@@ -105,10 +115,10 @@ mod tests {
     #[test]
     fn every_option_arrives_and_filters_add_up() {
         let read = parse(
-            "slot --dir d --log-mib 7 --save s --compare c --json j --html h --with w --report r --profile 2 wal",
+            "slot --dir d --log-mib 7 --time 0.5 --save s --compare c --json j --html h --with w --report r --profile 2 wal",
         )
         .unwrap();
-        assert_eq!(read.profile, Some(2));
+        assert_eq!((read.profile, read.time), (Some(2), Some(Duration::from_millis(500))));
         assert_eq!((read.log_mib, read.save.as_deref(), read.compare.as_deref()), (7, Some("s"), Some("c")));
         let paths =
             [&read.dir, &read.json, &read.html, &read.with, &read.report].map(|path| path.clone().unwrap());
@@ -125,6 +135,8 @@ mod tests {
             ("--save", "`--save`"),
             ("--log-mib many", "number"),
             ("--log-mib 0", "1 to"),
+            ("--time long", "seconds"),
+            ("--time -1", "0 to"),
             ("--profile long", "seconds"),
         ] {
             let said = format!("{:#}", parse(args).unwrap_err());
