@@ -17,7 +17,7 @@ const COUNT: u32 = 1000;
 const RUN_LEN: usize = 14;
 
 /// The cases.
-pub fn plans() -> Vec<Plan> {
+pub(crate) fn plans() -> Vec<Plan> {
     vec![
         Plan::new("checkpoint create, beside databases", "10 KB, 1 %", 10_240, created),
         Plan::new("checkpoint bytes, beside databases", "1000 of 10 KB", 10_240, kept),
@@ -34,7 +34,7 @@ fn created(plan: &Plan, dir: &Path) -> Result<Case> {
         let mut database = kind.open(&scratch.path().join(kind.name()))?;
         let mut states = States::new(len);
         let mut id = 0;
-        case = case.rival(kind.name(), move |watch| {
+        case = case.rival(kind.told(), move |watch| {
             watch.together(|| {
                 id += 1;
                 database.put(id, states.next_state(), None)
@@ -55,7 +55,7 @@ fn kept(plan: &Plan, dir: &Path) -> Result<Case> {
     let ours = ours_kept(&scratch.path().join("ours"), len)?;
     let mut case = plan.case().per("checkpoint", COUNT).ours(told(ours));
     for kind in Kind::ALL {
-        case = case.rival(kind.name(), told(database_kept(kind, &scratch.path().join(kind.name()), len)?));
+        case = case.rival(kind.told(), told(database_kept(kind, &scratch.path().join(kind.name()), len)?));
     }
     Ok(case)
 }
@@ -64,6 +64,7 @@ fn kept(plan: &Plan, dir: &Path) -> Result<Case> {
 fn told((took, bytes): (Duration, u64)) -> impl FnMut(&mut Watch) -> Result<()> {
     move |watch| {
         watch.note_bytes(bytes);
+        watch.note_remark("measured once: the bounds say nothing of chance");
         watch.spent(|| Ok(took))
     }
 }

@@ -2,6 +2,7 @@
 //! with its checksums and the codec that it has unless told otherwise, with one thread; the others are the codecs alone.
 
 use std::{
+    hint::black_box,
     io::{Read as _, Write as _},
     num::NonZeroUsize,
 };
@@ -26,7 +27,7 @@ const BROTLI_LEVEL: i32 = 5;
 type Source = fn(&Plan) -> Result<Vec<u8>>;
 
 /// The cases: each kind of data there and back.
-pub fn plans() -> Vec<Plan> {
+pub(crate) fn plans() -> Vec<Plan> {
     let sources: [(&'static str, u32, Source); 4] = [
         ("0x42, 1 MB", LEN, |plan| Ok(Data::Repeated.bytes(usize::try_from(plan.amount)?))),
         ("random, 1 MB", LEN, |plan| Ok(Data::Random.bytes(usize::try_from(plan.amount)?))),
@@ -119,14 +120,15 @@ impl Coder {
 
     fn side(self, bytes: &[u8], is_there: bool) -> Result<impl FnMut(&mut Watch) -> Result<()> + use<>> {
         let (encoded, bytes) = (self.checked(bytes)?, bytes.to_vec());
+        let [before, after] = [u32::try_from(bytes.len())?, u32::try_from(encoded.len())?];
         Ok(move |watch: &mut Watch| {
             watch.note_bytes(encoded.len() as u64);
-            let ratio = bytes.len() as f64 / encoded.len() as f64;
-            watch.note_remark(format!("{} bytes become {}: ratio {ratio:.2}", bytes.len(), encoded.len()));
+            let ratio = f64::from(before) / f64::from(after);
+            watch.note_remark(format!("{before} bytes become {after}: ratio {ratio:.2}"));
             if is_there {
-                watch.each(|| (self.encode)(&bytes))
+                watch.each(|| (self.encode)(black_box(&bytes)))
             } else {
-                watch.each(|| (self.decode)(&encoded, bytes.len()))
+                watch.each(|| (self.decode)(black_box(&encoded), bytes.len()))
             }
         })
     }
@@ -142,7 +144,8 @@ fn case(plan: &Plan, bytes: &[u8], is_there: bool) -> Result<Case> {
         watch.note_bytes(same.len() as u64);
         watch.together(|| {
             out.clear();
-            out.extend_from_slice(&same);
+            out.extend_from_slice(black_box(&same));
+            black_box(&out);
             Ok(out.len())
         })
     }))

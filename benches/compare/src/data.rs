@@ -9,7 +9,7 @@ use keepstone_benches::{
 
 /// Derives what every serializer wants of a type.
 macro_rules! data {
-    ($($(#[$attribute:meta])* pub struct $name:ident { $($(#[$of_field:meta])* $field:ident: $type:ty,)* })*) => {$(
+    ($($(#[$attribute:meta])* pub(crate) struct $name:ident { $($(#[$of_field:meta])* $field:ident: $type:ty,)* })*) => {$(
         $(#[$attribute])*
         #[derive(
             Debug,
@@ -23,19 +23,19 @@ macro_rules! data {
             rkyv::Serialize,
             rkyv::Deserialize,
         )]
-        pub struct $name { $($(#[$of_field])* $field: $type,)* }
+        pub(crate) struct $name { $($(#[$of_field])* $field: $type,)* }
     )*};
 }
 
 data! {
     /// Bytes that serde is told are bytes.
-    pub struct Bytes {
+    pub(crate) struct Bytes {
         #[serde(with = "serde_bytes")]
         bytes: Vec<u8>,
     }
 
     /// An entity of the mixed world.
-    pub struct Row {
+    pub(crate) struct Row {
         position: [f32; 3],
         velocity: Option<[f32; 3]>,
         health: Option<[i32; 2]>,
@@ -44,7 +44,7 @@ data! {
     }
 
     /// What aw-save saves, in its second version.
-    pub struct Bundle {
+    pub(crate) struct Bundle {
         schema: u16,
         save_id: [u8; 16],
         created_at: (i32, u16, u8, u8, u8, u32, i8, i8, i8),
@@ -56,14 +56,14 @@ data! {
         meta: HashMap<String, String>,
     }
 
-    pub struct World {
+    pub(crate) struct World {
         tick: u64,
         #[serde(with = "serde_bytes")]
         ecs_blob: Vec<u8>,
         state_hash: u64,
     }
 
-    pub struct Companion {
+    pub(crate) struct Companion {
         id: String,
         name: String,
         level: u8,
@@ -72,12 +72,12 @@ data! {
         episodes_summarized: Vec<String>,
     }
 
-    pub struct Inventory {
+    pub(crate) struct Inventory {
         credits: u64,
         items: Vec<Item>,
     }
 
-    pub struct Item {
+    pub(crate) struct Item {
         kind: String,
         qty: u32,
         attrs: HashMap<String, i64>,
@@ -85,12 +85,12 @@ data! {
 }
 
 /// So many bytes of a kind.
-pub fn bytes(kind: bundle::Data, len: usize) -> Bytes {
+pub(crate) fn bytes(kind: bundle::Data, len: usize) -> Bytes {
     Bytes { bytes: kind.bytes(len) }
 }
 
 /// The first rows of the mixed world.
-pub fn rows(count: u32) -> Vec<Row> {
+pub(crate) fn rows(count: u32) -> Vec<Row> {
     let rows = mixed::rows(count).into_iter();
     rows.map(|row| Row {
         position: [row.position.x, row.position.y, row.position.z],
@@ -103,7 +103,7 @@ pub fn rows(count: u32) -> Vec<Row> {
 }
 
 /// A save with a world of so many mixed bytes.
-pub fn bundle(len: usize) -> Bundle {
+pub(crate) fn bundle(len: usize) -> Bundle {
     let bundle = SaveBundle::new(Blob(bundle::Data::Mixed.bytes(len)));
     let companions = bundle.companions.into_iter().map(|companion| Companion {
         id: companion.id,

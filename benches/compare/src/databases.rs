@@ -18,14 +18,14 @@ const LAST: &str = "SELECT id, blob FROM blobs ORDER BY id DESC LIMIT 1";
 
 /// What can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Redb,
     Fjall,
     Sqlite,
 }
 
 /// A database that is open.
-pub trait Database {
+pub(crate) trait Database {
     /// Puts a blob in the place of what the number had, and takes another number away, in one durable transaction.
     fn put(&mut self, id: u64, blob: &[u8], gone: Option<u64>) -> Result<()>;
 
@@ -34,9 +34,9 @@ pub trait Database {
 }
 
 impl Kind {
-    pub const ALL: [Self; 3] = [Self::Redb, Self::Fjall, Self::Sqlite];
+    pub(crate) const ALL: [Self; 3] = [Self::Redb, Self::Fjall, Self::Sqlite];
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Redb => "redb",
             Self::Fjall => "fjall",
@@ -44,8 +44,17 @@ impl Kind {
         }
     }
 
+    /// What it is called in a table: with what makes it as durable as ours.
+    pub(crate) fn told(self) -> &'static str {
+        match self {
+            Self::Redb => "redb, Immediate",
+            Self::Fjall => "fjall, SyncData",
+            Self::Sqlite => "SQLite, WAL, FULL",
+        }
+    }
+
     /// Opens the database that lies in a directory, or makes it.
-    pub fn open(self, dir: &Path) -> Result<Box<dyn Database>> {
+    pub(crate) fn open(self, dir: &Path) -> Result<Box<dyn Database>> {
         machine::create_dir(dir)?;
         Ok(match self {
             Self::Redb => Box::new(redb::Database::create(dir.join("blobs.redb"))?),
@@ -127,7 +136,7 @@ impl Database for Connection {
 }
 
 /// The bytes of all files in a directory and those in it.
-pub fn files_of(dir: &Path) -> Result<u64> {
+pub(crate) fn files_of(dir: &Path) -> Result<u64> {
     let mut bytes = 0;
     for name in OsFiles.list(dir)? {
         let path = dir.join(name);

@@ -44,11 +44,11 @@ fn plans() -> Vec<Plan> {
 mod tests {
     use std::collections::HashSet;
 
-    use keepstone_benches::cases;
+    use keepstone_benches::{Plan, cases};
 
     #[test]
     fn no_case_is_taken_for_another() {
-        let own: Vec<String> = super::plans().iter().map(|plan| plan.id()).collect();
+        let own: Vec<String> = super::plans().iter().map(Plan::id).collect();
         let names: HashSet<&String> = own.iter().collect();
         assert_eq!(names.len(), own.len(), "{own:?}");
         // Reports have both beside each other.

@@ -22,7 +22,7 @@ const SAVES_BEFORE: u32 = 8;
 type Bundle = SaveBundle<Blob>;
 
 /// The cases.
-pub fn plans() -> Vec<Plan> {
+pub(crate) fn plans() -> Vec<Plan> {
     let sizes = [("100 KB", 100 * 1024), ("1 MB", 1024 * 1024)];
     let mut plans =
         Vec::from(sizes.map(|(size, len)| Plan::new("slot save, beside databases", size, len, saved)));
@@ -80,7 +80,7 @@ fn beside_databases(
     for kind in Kind::ALL {
         let mut saves = Saves::open(kind, &scratch)?;
         let bundle = Rc::clone(&bundle);
-        case = case.rival(kind.name(), move |watch| watch.together(|| saves.save(&bundle)));
+        case = case.rival(kind.told(), move |watch| watch.together(|| saves.save(&bundle)));
     }
     Ok(case.ours(move |watch| {
         // The directory is there as long as the case.
@@ -101,7 +101,7 @@ fn loaded(plan: &Plan, dir: &Path) -> Result<Case> {
             saves.save(&bundle)?;
         }
         ensure!(saves.load()? == bundle, "{} loads another bundle", kind.name());
-        case = case.rival(kind.name(), move |watch| watch.each(|| saves.load()));
+        case = case.rival(kind.told(), move |watch| watch.each(|| saves.load()));
     }
     Ok(case.ours(move |watch| {
         let _ = scratch.path();

@@ -2,11 +2,14 @@
 
 use std::{path::Path, rc::Rc};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use keepstone::{
     Codec,
-    format::{FileKind, Metadata, SectionId, WriterOptions},
-    storage::{GenerationOptions, Generations},
+    format::{FileKind, Limits, Metadata, SectionId, WriterOptions},
+    storage::{
+        GenerationOptions, Generations, OsFiles,
+        generation::{Check, load},
+    },
 };
 use keepstone_benches::{Case, Plan, Scratch, mixed::SplitMix};
 
@@ -15,20 +18,24 @@ use crate::databases::Kind;
 const STATE_LEN: usize = 1_000_000;
 
 /// The case.
-pub fn plans() -> Vec<Plan> {
+pub(crate) fn plans() -> Vec<Plan> {
     vec![Plan::new("generation commit, beside databases", "1 MB", 1_000_000, case)]
 }
 
 fn case(plan: &Plan, dir: &Path) -> Result<Case> {
     let scratch = Rc::new(Scratch::new(dir, "generation-rivals")?);
-    let mut ours = ours(&scratch.path().join("ours"))?;
-    let mut states = States::new();
+    let (dir, mut states) = (scratch.path().join("ours"), States::new());
+    let mut ours = ours(&dir)?;
+    ours(states.next_state())?;
+    ensure!(newest(&dir)? == states.same_state(), "we give back another state");
     let mut case = plan.case();
     for kind in Kind::ALL {
         let mut database = kind.open(&scratch.path().join(kind.name()))?;
         let mut same = States::new();
+        database.put(1, same.next_state(), None)?;
+        ensure!(database.last()?.1 == same.same_state(), "{} gives back another state", kind.name());
         case =
-            case.rival(kind.name(), move |watch| watch.together(|| database.put(1, same.next_state(), None)));
+            case.rival(kind.told(), move |watch| watch.together(|| database.put(1, same.next_state(), None)));
     }
     Ok(case.ours(move |watch| {
         // The directory is there as long as the case.
@@ -50,6 +57,11 @@ fn ours(dir: &Path) -> Result<impl FnMut(&[u8]) -> Result<()> + use<>> {
     })
 }
 
+fn newest(dir: &Path) -> Result<Vec<u8>> {
+    let reader = load(&OsFiles, dir, Limits::default(), Check::Opens)?.reader;
+    Ok(reader.read(reader.find(SectionId::BYTES, 0)?)?.into_owned())
+}
+
 /// States of one length that nothing can make smaller; each differs from the one before.
 struct States {
     bytes: Vec<u8>,
@@ -65,6 +77,10 @@ impl States {
 
     fn next_state(&mut self) -> &[u8] {
         self.at = (self.at + 4099) % STATE_LEN;
-        &self.bytes[self.at..self.at + STATE_LEN]
+        self.same_state()
+    }
+
+    fn same_state(&self) -> &[u8] {
+        self.bytes.get(self.at..self.at + STATE_LEN).unwrap_or_default()
     }
 }

@@ -18,7 +18,7 @@ const COUNT: u32 = 100_000;
 const STEP: usize = 1000;
 
 /// The cases.
-pub fn plans() -> Vec<Plan> {
+pub(crate) fn plans() -> Vec<Plan> {
     let size = || format!("{}k x 128", COUNT / 1000);
     let look = |name: &'static str, verify: Verify| {
         Plan::new(name, size(), COUNT, move |plan, dir| looked_at(plan, dir, verify))

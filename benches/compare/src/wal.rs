@@ -9,10 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use keepstone::storage::{Files as _, OsFiles};
 use keepstone_benches::{Case, Crew, Plan, Scratch, machine, mixed::SplitMix};
 
-use logs::Kind;
+use logs::{Kind, Reach};
 
 const RECORD_LEN: usize = 1024;
 const THREADS: u32 = 16;
@@ -21,24 +22,17 @@ const TIMES: u32 = 16;
 const BUFFERED_COUNT: u32 = 1000;
 const RECOVERED_COUNT: u32 = 20_000;
 
-/// What is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Work {
-    Durable,
-    DurableThreads,
-    Buffered,
-}
-
 /// The cases.
-pub fn plans() -> Vec<Plan> {
-    let work = |name: &'static str, count: u32, work: Work| {
+pub(crate) fn plans() -> Vec<Plan> {
+    let appends = |name: &'static str, count: u32, reach: Reach| {
         let size = if count == 1 { "1 KB".to_owned() } else { format!("{count} x 1 KB") };
-        Plan::new(name, size, count, move |plan, dir| appended(plan, dir, work))
+        Plan::new(name, size, count, move |plan, dir| appended(plan, dir, reach))
     };
     vec![
-        work("wal durable, beside logs", 1, Work::Durable),
-        work("wal durable, 16 threads", THREADS * TIMES, Work::DurableThreads),
-        work("wal buffered, beside logs", BUFFERED_COUNT, Work::Buffered),
+        appends("wal durable, beside logs", 1, Reach::Disk),
+        appends("wal durable, 16 threads", THREADS * TIMES, Reach::Disk),
+        appends("wal buffered by the system, beside logs", BUFFERED_COUNT, Reach::System),
+        appends("wal buffered in memory, beside logs", BUFFERED_COUNT, Reach::Memory),
         Plan::new(
             "wal recovery, beside logs",
             format!("{}k x 1 KB", RECOVERED_COUNT / 1000),
@@ -48,14 +42,15 @@ pub fn plans() -> Vec<Plan> {
     ]
 }
 
-/// Records appended, beside every log that can do it this way.
-fn appended(plan: &Plan, dir: &Path, work: Work) -> Result<Case> {
+/// Records appended, beside every log that promises as much.
+fn appended(plan: &Plan, dir: &Path, reach: Reach) -> Result<Case> {
     let scratch = Rc::new(Scratch::new(dir, "wal-rivals")?);
-    let mut ours = job(Kind::Keepstone, scratch.path(), work)?;
-    let mut case = plan.case();
-    for kind in Kind::RIVALS.into_iter().filter(|kind| work != Work::Buffered || kind.has_buffered()) {
-        let mut rival = job(kind, scratch.path(), work)?;
-        case = case.rival(kind.name(), move |watch| watch.together(&mut rival));
+    let mut ours = job(Kind::Keepstone, scratch.path(), reach, plan.amount)?;
+    let mut case = plan.case().per("record", plan.amount);
+    for kind in Kind::RIVALS {
+        let Some(name) = kind.told(reach) else { continue };
+        let mut rival = job(kind, scratch.path(), reach, plan.amount)?;
+        case = case.rival(name, move |watch| watch.together(&mut rival));
     }
     Ok(case.ours(move |watch| {
         // The directory is there as long as the case.
@@ -64,20 +59,20 @@ fn appended(plan: &Plan, dir: &Path, work: Work) -> Result<Case> {
     }))
 }
 
-/// One call of a side that appends.
-fn job(kind: Kind, dir: &Path, work: Work) -> Result<Box<dyn FnMut() -> Result<()>>> {
-    let log = kind.open(&dir.join(kind.name()), false)?;
+/// One call of a side that appends so many records: durable ones, if there are several, by many threads.
+fn job(kind: Kind, dir: &Path, reach: Reach, count: u32) -> Result<Box<dyn FnMut() -> Result<()>>> {
+    let log = kind.open(&dir.join(kind.name()), reach, false)?;
     let record = record();
-    Ok(match work {
-        Work::DurableThreads => {
-            let crew = Crew::new(usize::try_from(THREADS)?, || log.job(Arc::clone(&record), true))?;
-            Box::new(move || crew.run(TIMES).map(drop))
+    Ok(match (reach, count) {
+        (_, 1) => log.job(record, reach)?,
+        (Reach::Disk, _) => {
+            let crew = Crew::new(usize::try_from(THREADS)?, || log.job(Arc::clone(&record), reach))?;
+            Box::new(move || crew.run(count / THREADS).map(drop))
         }
-        Work::Buffered => {
-            let mut job = log.job(record, false)?;
-            Box::new(move || (0..BUFFERED_COUNT).try_for_each(|_| job()))
+        _ => {
+            let mut job = log.job(record, reach)?;
+            Box::new(move || (0..count).try_for_each(|_| job()))
         }
-        Work::Durable => log.job(record, true)?,
     })
 }
 
@@ -105,13 +100,14 @@ struct Filled {
 impl Filled {
     fn new(kind: Kind, dir: &Path) -> Result<Self> {
         let dir = dir.join(kind.name());
-        let log = kind.open(&dir, true)?;
-        if kind.has_buffered() {
-            let mut job = log.job(record(), false)?;
-            (0..RECOVERED_COUNT).try_for_each(|_| job())?;
-        } else {
-            let crew = Crew::new(usize::try_from(THREADS)?, || log.job(record(), true))?;
+        let reach = kind.least();
+        let log = kind.open(&dir, reach, true)?;
+        if reach == Reach::Disk {
+            let crew = Crew::new(usize::try_from(THREADS)?, || log.job(record(), reach))?;
             crew.run(RECOVERED_COUNT / THREADS)?;
+        } else {
+            let mut job = log.job(record(), reach)?;
+            (0..RECOVERED_COUNT).try_for_each(|_| job())?;
         }
         log.close()?;
         Ok(Self { kind, dir })
@@ -119,29 +115,31 @@ impl Filled {
 
     /// How long a copy takes to be opened and read: some change what they open.
     fn recover(&self) -> Result<Duration> {
-        let copy = self.dir.with_extension("copy");
-        copy_dir(&self.dir, &copy)?;
+        // On the disk, so that nobody's sync has to take it there.
+        let copy = Scratch::new(self.dir.parent().context("a log lies in a directory")?, "copy")?;
+        copy_dir(&self.dir, copy.path())?;
         let start = Instant::now();
-        let count = self.kind.recover(&copy)?;
+        let count = self.kind.recover(copy.path())?;
         let elapsed = start.elapsed();
         ensure!(count == u64::from(RECOVERED_COUNT), "{} has {count} records", self.kind.name());
-        std::fs::remove_dir_all(&copy)?;
         Ok(elapsed)
     }
 }
 
+/// Copies all files, and syncs them.
+#[expect(clippy::disallowed_methods, reason = "what is measured here need not survive a crash")]
 fn copy_dir(from: &Path, to: &Path) -> Result<()> {
     machine::create_dir(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_dir(&entry.path(), &target)?;
+    for name in OsFiles.list(from)? {
+        let (source, target) = (from.join(&name), to.join(&name));
+        if OsFiles.metadata(&source)?.is_file {
+            std::fs::copy(&source, &target)?;
+            OsFiles.open_rw(&target)?.sync_all()?;
         } else {
-            std::fs::copy(entry.path(), target)?;
+            copy_dir(&source, &target)?;
         }
     }
-    Ok(())
+    Ok(OsFiles.sync_dir(to)?)
 }
 
 /// Bytes that nothing can make smaller.
@@ -160,8 +158,8 @@ mod tests {
         let scratch = Scratch::new(&std::env::temp_dir(), &name).unwrap();
         for kind in [Kind::Keepstone].into_iter().chain(Kind::RIVALS) {
             let dir = scratch.path().join(kind.name());
-            let log = kind.open(&dir, true).unwrap();
-            let mut job = log.job(record(), true).unwrap();
+            let log = kind.open(&dir, Reach::Disk, true).unwrap();
+            let mut job = log.job(record(), Reach::Disk).unwrap();
             (0..10).try_for_each(|_| job()).unwrap();
             drop(job);
             log.close().unwrap();

@@ -1,6 +1,7 @@
 //! The mixed world to bytes in memory and back into a fresh world, beside what else a program in bevy or hecs would take.
 
 mod columns;
+mod contents;
 mod dynamic;
 mod in_hecs;
 mod moonshine;
@@ -13,12 +14,15 @@ use keepstone::{Codec, SaveOptions, bevy::Registry, prelude::*};
 use keepstone_benches::{Case, Plan, mixed};
 
 use columns::Columns;
+use contents::contents;
 use dynamic::Format;
+
+contents!(mixed::Position, mixed::Velocity, mixed::Health, mixed::Name);
 
 const SIZES: [(&str, u32); 2] = [("mixed 1k", 1000), ("mixed 100k", 100_000)];
 
 /// The cases; those of a target have a part of the rival's time as their floor.
-pub fn plans() -> Vec<Plan> {
+pub(crate) fn plans() -> Vec<Plan> {
     let mut plans = Vec::new();
     plans.extend(SIZES.map(|(size, count)| Plan::new("save world", size, count, saved)));
     plans.extend(SIZES.map(|(size, count)| Plan::new("load world", size, count, loaded)));
@@ -41,21 +45,26 @@ fn options() -> SaveOptions<'static, Registry> {
     SaveOptions::default().codec(Codec::None)
 }
 
-fn ours_saved(plan: &Plan) -> Case {
-    let (world, options, mut out) = (mixed::world(plan.amount), options(), Vec::new());
-    plan.case().per("entity", plan.amount).ours(move |watch| {
-        watch.together(|| {
-            out.clear();
-            Ok(world.save_to_with(&mut out, &options)?.encoded.bytes_total)
-        })?;
-        watch.note_bytes(out.len() as u64);
-        Ok(())
-    })
+/// Into new memory, as every rival does it.
+fn ours_saved(plan: &Plan) -> Result<Case> {
+    let (world, options) = (mixed::world(plan.amount), options());
+    let save = move || -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        world.save_to_with(&mut out, &options)?;
+        Ok(out)
+    };
+    let len = save()?.len();
+    Ok(plan.case().per("entity", plan.amount).ours(move |watch| {
+        watch.note_bytes(len as u64);
+        watch.each(&save)
+    }))
 }
 
 fn ours_loaded(plan: &Plan) -> Result<Case> {
-    let mut bytes = Vec::new();
-    mixed::world(plan.amount).save_to_with(&mut bytes, &options())?;
+    let (mut world, mut bytes) = (mixed::world(plan.amount), Vec::new());
+    world.save_to_with(&mut bytes, &options())?;
+    let same = contents(&mut World::load_from(&mut bytes.as_slice())?) == contents(&mut world);
+    ensure!(same, "we load another world than we saved");
     Ok(plan.case().per("entity", plan.amount).ours(move |watch| {
         watch.note_bytes(bytes.len() as u64);
         watch.each(|| Ok(World::load_from(&mut bytes.as_slice())?))
@@ -63,7 +72,7 @@ fn ours_loaded(plan: &Plan) -> Result<Case> {
 }
 
 fn saved(plan: &Plan, _: &Path) -> Result<Case> {
-    let mut case = ours_saved(plan);
+    let mut case = ours_saved(plan)?;
     for format in Format::ALL {
         let (world, registry) = (dynamic::world(plan.amount), dynamic::registry());
         let len = format.save(&world, &registry)?.len();
@@ -80,14 +89,10 @@ fn saved(plan: &Plan, _: &Path) -> Result<Case> {
     });
     for format in columns::FORMATS {
         let mut world = mixed::world(plan.amount);
-        let mut len = 0;
+        let len = columns::encoded(format, &Columns::gather(&mut world)?)?.len();
         case = case.rival(format.name, move |watch| {
-            watch.each(|| {
-                let columns = Columns::gather(&mut world)?;
-                (format.encode)(&columns, &mut |bytes| len = bytes.len())
-            })?;
             watch.note_bytes(len as u64);
-            Ok(())
+            watch.each(|| (format.encode)(&Columns::gather(&mut world)?))
         });
     }
     Ok(case)
@@ -104,8 +109,8 @@ fn loaded(plan: &Plan, _: &Path) -> Result<Case> {
     }
     let mut app = moonshine::app(plan.amount);
     let bytes = moonshine::save(&mut app)?;
-    let found = dynamic::census(moonshine::load(&bytes)?.0.world_mut());
-    ensure!(found == dynamic::census(app.world_mut()), "moonshine-save loaded another world than it saved");
+    let same = dynamic::is_same(moonshine::load(&bytes)?.0.world_mut(), app.world_mut());
+    ensure!(same, "moonshine-save loaded another world than it saved");
     case = case.rival(moonshine::NAME, move |watch| {
         watch.note_bytes(bytes.len() as u64);
         watch.spent(|| Ok(moonshine::load(&bytes)?.1))
@@ -127,7 +132,7 @@ fn loaded(plan: &Plan, _: &Path) -> Result<Case> {
 fn dynamically(plan: &Plan, format: Format) -> Result<(Vec<u8>, bevy_reflect::TypeRegistry)> {
     let (mut world, registry) = (dynamic::world(plan.amount), dynamic::registry());
     let bytes = format.save(&world, &registry)?;
-    let same = dynamic::census(&mut format.load(&bytes, &registry)?) == dynamic::census(&mut world);
+    let same = dynamic::is_same(&mut format.load(&bytes, &registry)?, &mut world);
     ensure!(same, "{} loaded another world than it saved", format.name());
     Ok((bytes, registry))
 }
@@ -136,7 +141,7 @@ fn dynamically(plan: &Plan, format: Format) -> Result<(Vec<u8>, bevy_reflect::Ty
 fn saved_target(plan: &Plan, _: &Path) -> Result<Case> {
     let (world, registry) = (dynamic::world(plan.amount), dynamic::registry());
     let floor = "a 150th of DynamicWorld, postcard";
-    Ok(ours_saved(plan)
+    Ok(ours_saved(plan)?
         .limit(1.0)
         .floor(1.0 / 150.0, floor, move |watch| watch.each(|| Format::Postcard.save(&world, &registry))))
 }

@@ -24,14 +24,14 @@ use super::{STEP, sum};
 
 /// What can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     Rkyv,
     SafeTensors,
     Arrow,
 }
 
 /// Vectors in the memory of a program that saves them in a format.
-pub enum Saved {
+pub(crate) enum Saved {
     Rkyv(Index),
     SafeTensors { values: Vec<u8>, ids: Vec<u8>, count: usize },
     Arrow(RecordBatch),
@@ -39,14 +39,14 @@ pub enum Saved {
 
 /// What rkyv archives.
 #[derive(Archive, Serialize)]
-pub struct Index {
+pub(crate) struct Index {
     values: Vec<f32>,
     ids: Vec<u64>,
 }
 
 impl Saved {
     /// Puts the vectors where the format wants them; this is not timed.
-    pub fn new(format: Format, vectors: &Vectors) -> Result<Self> {
+    pub(crate) fn new(format: Format, vectors: &Vectors) -> Result<Self> {
         let Vectors { values, ids } = vectors.clone();
         Ok(match format {
             Format::Rkyv => Self::Rkyv(Index { values, ids }),
@@ -67,7 +67,8 @@ impl Saved {
     }
 
     /// Puts them, durable, in the place of what was there before.
-    pub fn save(&self, path: &Path) -> Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "the formats write files of the standard library")]
+    pub(crate) fn save(&self, path: &Path) -> Result<()> {
         let temporary = path.with_extension("tmp");
         match self {
             Self::Rkyv(index) => {
@@ -97,9 +98,9 @@ impl Saved {
 }
 
 impl Format {
-    pub const ALL: [Self; 3] = [Self::Rkyv, Self::SafeTensors, Self::Arrow];
+    pub(crate) const ALL: [Self; 3] = [Self::Rkyv, Self::SafeTensors, Self::Arrow];
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Rkyv => "rkyv",
             Self::SafeTensors => "safetensors",
@@ -108,7 +109,7 @@ impl Format {
     }
 
     /// Maps a file, opens it and adds up some of its vectors.
-    pub fn look(self, path: &Path) -> Result<f32> {
+    pub(crate) fn look(self, path: &Path) -> Result<f32> {
         let map = mapped::by_hand(path)?;
         let width = usize::try_from(WIDTH)?;
         match self {
@@ -124,7 +125,7 @@ impl Format {
             Self::SafeTensors => {
                 let tensors = SafeTensors::deserialize(&map)?;
                 let vectors = tensors.tensor("vectors")?;
-                ensure!(tensors.tensor("ids")?.shape() == &vectors.shape()[..1], "ids are missing");
+                ensure!(tensors.tensor("ids")?.shape().first() == vectors.shape().first(), "ids are missing");
                 let numbers = |vector: &[u8]| {
                     let (numbers, _) = vector.as_chunks();
                     numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect::<Vec<f32>>()
@@ -132,7 +133,7 @@ impl Format {
                 sum(vectors.data().chunks_exact(4 * width).step_by(STEP).map(|vector| Ok(numbers(vector))))
             }
             Self::Arrow => {
-                let batch = batch(bytes::Bytes::from_owner(map).into())?;
+                let batch = batch(&bytes::Bytes::from_owner(map).into())?;
                 let rows = batch.column_by_name("vectors").context("there are no vectors")?;
                 let rows =
                     rows.as_any().downcast_ref::<FixedSizeListArray>().context("vectors are no lists")?;
@@ -146,11 +147,12 @@ impl Format {
 }
 
 /// The one batch of an Arrow file, its arrays where they lie.
-fn batch(file: Buffer) -> Result<RecordBatch> {
+fn batch(file: &Buffer) -> Result<RecordBatch> {
     let trailer_at = file.len().checked_sub(10).context("the file is shorter than a trailer")?;
-    let trailer = file[trailer_at..].first_chunk().context("ten bytes are left")?;
+    let trailer = file.as_slice().last_chunk().context("ten bytes are left")?;
     let footer_at = trailer_at.checked_sub(read_footer_length(*trailer)?).context("a longer footer")?;
-    let footer = root_as_footer(&file[footer_at..trailer_at]).ok().context("the footer is damaged")?;
+    let footer = file.as_slice().get(footer_at..trailer_at).context("the footer lies elsewhere")?;
+    let footer = root_as_footer(footer).ok().context("the footer is damaged")?;
     let schema = try_fb_to_schema(footer.schema().context("there is no schema")?)?;
     let decoder = FileDecoder::new(Arc::new(schema), footer.version());
     let batches = footer.recordBatches().context("there are no batches")?;

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use keepstone::storage::{Durability, Wal, WalOptions};
-use keepstone_benches::Job;
+use keepstone_benches::{Job, machine};
 use okaywal::{Configuration, Entry, EntryId, LogManager, SegmentReader, WriteAheadLog};
 use protobuf::well_known_types::BytesValue;
 use raft_engine::{Config, Engine, LogBatch, MessageExt};
@@ -24,7 +24,7 @@ const INSERT: &str = "INSERT INTO log (record) VALUES (?1)";
 
 /// What can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Keepstone,
     OkayWal,
     RaftEngine,
@@ -33,10 +33,21 @@ pub enum Kind {
     Sqlite,
 }
 
+/// What a record has reached once it is appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The disk, after a sync.
+    Disk,
+    /// The operating system: it survives the death of the program.
+    System,
+    /// The memory of the program.
+    Memory,
+}
+
 /// A log that is open.
-pub trait Log {
+pub(crate) trait Log {
     /// What a thread does that appends `record` over and over.
-    fn job(&self, record: Arc<[u8]>, is_durable: bool) -> Result<Job>;
+    fn job(&self, record: Arc<[u8]>, reach: Reach) -> Result<Job>;
 
     /// Closes the log; most are closed by being dropped.
     fn close(self: Box<Self>) -> Result<()> {
@@ -45,9 +56,10 @@ pub trait Log {
 }
 
 impl Kind {
-    pub const RIVALS: [Self; 5] = [Self::OkayWal, Self::RaftEngine, Self::Redb, Self::Fjall, Self::Sqlite];
+    pub(crate) const RIVALS: [Self; 5] =
+        [Self::OkayWal, Self::RaftEngine, Self::Redb, Self::Fjall, Self::Sqlite];
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Keepstone => "keepstone",
             Self::OkayWal => "okaywal",
@@ -58,18 +70,37 @@ impl Kind {
         }
     }
 
-    /// Whether it can append without a sync.
-    pub fn has_buffered(self) -> bool {
-        self != Self::OkayWal
+    /// What it is called in a table: with what makes it promise as much, where that is a choice; none if it has no such promise.
+    pub(crate) fn told(self, reach: Reach) -> Option<&'static str> {
+        match (self, reach) {
+            (Self::Keepstone, _) => Some(self.name()),
+            (Self::OkayWal, Reach::Disk) => Some("okaywal"),
+            (Self::RaftEngine, Reach::Disk) => Some("raft-engine, sync"),
+            (Self::RaftEngine, Reach::System) => Some("raft-engine, no sync"),
+            (Self::Redb, Reach::Disk) => Some("redb, Immediate"),
+            (Self::Redb, Reach::Memory) => Some("redb, None"),
+            (Self::Fjall, Reach::Disk) => Some("fjall, SyncData"),
+            (Self::Fjall, Reach::System) => Some("fjall, not persisted"),
+            (Self::Sqlite, Reach::Disk) => Some("SQLite, WAL, FULL"),
+            (Self::Sqlite, Reach::System) => Some("SQLite, WAL, NORMAL"),
+            _ => None,
+        }
     }
 
-    /// Opens a log; `keeps_all` if nothing of it may be given up.
-    pub fn open(self, dir: &Path, keeps_all: bool) -> Result<Box<dyn Log>> {
-        std::fs::create_dir(dir)?;
+    /// The least that it can promise: the way to fill it soon.
+    pub(crate) fn least(self) -> Reach {
+        let reaches = [Reach::Memory, Reach::System];
+        reaches.into_iter().find(|reach| self.told(*reach).is_some()).unwrap_or(Reach::Disk)
+    }
+
+    /// Opens a log that appends with a reach; `keeps_all` if nothing of it may be given up.
+    pub(crate) fn open(self, dir: &Path, reach: Reach, keeps_all: bool) -> Result<Box<dyn Log>> {
+        machine::create_dir(dir)?;
         Ok(match self {
             Self::Keepstone => {
-                let wal = Arc::new(Wal::open(dir, WalOptions::default())?);
-                Box::new(Keepstone { wal, keeps_all })
+                let options = WalOptions::default();
+                let options = if reach == Reach::System { options.buffer_bytes(0) } else { options };
+                Box::new(Keepstone { wal: Arc::new(Wal::open(dir, options)?), keeps_all })
             }
             Self::OkayWal => {
                 let mut config = Configuration::default_for(dir);
@@ -90,7 +121,7 @@ impl Kind {
             }
             Self::Sqlite => {
                 let sqlite = Sqlite(dir.join("log.sqlite"));
-                sqlite.connect(true)?.execute_batch(
+                sqlite.connect(Reach::Disk)?.execute_batch(
                     "CREATE TABLE log (lsn INTEGER PRIMARY KEY AUTOINCREMENT, record BLOB NOT NULL)",
                 )?;
                 Box::new(sqlite)
@@ -99,7 +130,7 @@ impl Kind {
     }
 
     /// Opens what an earlier run left, reads all records, closes it, and returns how many there were.
-    pub fn recover(self, dir: &Path) -> Result<u64> {
+    pub(crate) fn recover(self, dir: &Path) -> Result<u64> {
         let mut count = 0;
         match self {
             Self::Keepstone => {
@@ -138,7 +169,7 @@ impl Kind {
                 }
             }
             Self::Sqlite => {
-                let connection = Sqlite(dir.join("log.sqlite")).connect(true)?;
+                let connection = Sqlite(dir.join("log.sqlite")).connect(Reach::Disk)?;
                 let mut select = connection.prepare("SELECT record FROM log ORDER BY lsn")?;
                 let mut rows = select.query([])?;
                 while let Some(row) = rows.next()? {
@@ -159,8 +190,9 @@ struct Keepstone {
 const GIVEN_UP_COUNT: u64 = 1024;
 
 impl Log for Keepstone {
-    fn job(&self, record: Arc<[u8]>, is_durable: bool) -> Result<Job> {
+    fn job(&self, record: Arc<[u8]>, reach: Reach) -> Result<Job> {
         let (wal, keeps_all) = (Arc::clone(&self.wal), self.keeps_all);
+        let is_durable = reach == Reach::Disk;
         let durability = if is_durable { Durability::Durable } else { Durability::Buffered };
         Ok(Box::new(move || {
             let lsn = wal.append(&record, durability)?;
@@ -177,8 +209,8 @@ impl Log for Keepstone {
 }
 
 impl Log for WriteAheadLog {
-    fn job(&self, record: Arc<[u8]>, is_durable: bool) -> Result<Job> {
-        ensure!(is_durable, "okaywal syncs every entry");
+    fn job(&self, record: Arc<[u8]>, reach: Reach) -> Result<Job> {
+        ensure!(reach == Reach::Disk, "okaywal syncs every entry");
         let log = self.clone();
         Ok(Box::new(move || {
             let mut entry = log.begin_entry()?;
@@ -234,7 +266,7 @@ fn raft(dir: &Path) -> Result<Arc<Engine>> {
 }
 
 impl Log for Raft {
-    fn job(&self, record: Arc<[u8]>, is_durable: bool) -> Result<Job> {
+    fn job(&self, record: Arc<[u8]>, reach: Reach) -> Result<Job> {
         let engine = Arc::clone(&self.engine);
         let region = self.regions.fetch_add(1, Relaxed);
         let (mut index, mut batch) = (0_u64, LogBatch::default());
@@ -247,7 +279,7 @@ impl Log for Raft {
             let mut entry = BytesValue::new();
             entry.set_value(bytes);
             batch.add_entries::<Records>(region, &[entry])?;
-            engine.write(&mut batch, is_durable)?;
+            engine.write(&mut batch, reach == Reach::Disk)?;
             Ok(())
         }))
     }
@@ -259,11 +291,11 @@ struct Redb {
 }
 
 impl Log for Redb {
-    fn job(&self, record: Arc<[u8]>, is_durable: bool) -> Result<Job> {
+    fn job(&self, record: Arc<[u8]>, reach: Reach) -> Result<Job> {
         let (database, next) = (Arc::clone(&self.database), Arc::clone(&self.next));
         Ok(Box::new(move || {
             let mut write = database.begin_write()?;
-            if !is_durable {
+            if reach != Reach::Disk {
                 write.set_durability(redb::Durability::None)?;
             }
             write.open_table(TABLE)?.insert(next.fetch_add(1, Relaxed), &*record)?;
@@ -280,11 +312,11 @@ struct Fjall {
 }
 
 impl Log for Fjall {
-    fn job(&self, record: Arc<[u8]>, is_durable: bool) -> Result<Job> {
+    fn job(&self, record: Arc<[u8]>, reach: Reach) -> Result<Job> {
         let (database, log, next) = (self.database.clone(), self.log.clone(), Arc::clone(&self.next));
         Ok(Box::new(move || {
             log.insert(next.fetch_add(1, Relaxed).to_be_bytes(), &*record)?;
-            if is_durable {
+            if reach == Reach::Disk {
                 database.persist(fjall::PersistMode::SyncData)?;
             }
             Ok(())
@@ -295,18 +327,22 @@ impl Log for Fjall {
 struct Sqlite(PathBuf);
 
 impl Sqlite {
-    fn connect(&self, is_durable: bool) -> Result<Connection> {
+    fn connect(&self, reach: Reach) -> Result<Connection> {
         let connection = Connection::open(&self.0)?;
-        connection.busy_timeout(Duration::from_secs(60))?;
+        connection.busy_timeout(Duration::from_mins(1))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", if is_durable { "FULL" } else { "NORMAL" })?;
+        connection.pragma_update(
+            None,
+            "synchronous",
+            if reach == Reach::Disk { "FULL" } else { "NORMAL" },
+        )?;
         Ok(connection)
     }
 }
 
 impl Log for Sqlite {
-    fn job(&self, record: Arc<[u8]>, is_durable: bool) -> Result<Job> {
-        let connection = self.connect(is_durable)?;
+    fn job(&self, record: Arc<[u8]>, reach: Reach) -> Result<Job> {
+        let connection = self.connect(reach)?;
         Ok(Box::new(move || {
             connection.prepare_cached(INSERT)?.execute([&*record])?;
             Ok(())

@@ -2,7 +2,7 @@
 //! back spawns them.
 
 use anyhow::{Context, Result};
-use bevy_ecs::{entity::EntityHashMap, hierarchy::ChildOf, prelude::Entity, world::World};
+use bevy_ecs::{hierarchy::ChildOf, prelude::Entity, world::World};
 use keepstone_benches::mixed::{Health, Name, Position, Velocity};
 use rkyv::{rancor, util::AlignedVec};
 
@@ -20,7 +20,7 @@ use rkyv::{rancor, util::AlignedVec};
     rkyv::Serialize,
     rkyv::Deserialize,
 )]
-pub struct Columns {
+pub(crate) struct Columns {
     positions: Vec<[f32; 3]>,
     velocities: Vec<Option<[f32; 3]>>,
     healths: Vec<Option<[i32; 2]>>,
@@ -33,27 +33,46 @@ type Found<'w> =
     (Entity, &'w Position, Option<&'w Velocity>, Option<&'w Health>, Option<&'w Name>, Option<&'w ChildOf>);
 
 impl Columns {
+    fn with_capacity(count: usize) -> Self {
+        Self {
+            positions: Vec::with_capacity(count),
+            velocities: Vec::with_capacity(count),
+            healths: Vec::with_capacity(count),
+            names: Vec::with_capacity(count),
+            parents: Vec::with_capacity(count),
+        }
+    }
+
     /// Takes them from a world, in the order in which entities were spawned.
-    pub fn gather(world: &mut World) -> Result<Self> {
+    pub(crate) fn gather(world: &mut World) -> Result<Self> {
         let mut query = world.query::<Found<'_>>();
         let mut found: Vec<Found<'_>> = query.iter(world).collect();
         found.sort_unstable_by_key(|(entity, ..)| entity.index_u32());
-        let places: EntityHashMap<u32> =
-            found.iter().zip(0..).map(|((entity, ..), place)| (*entity, place)).collect();
-        let mut columns = Self::default();
+        let mut places = Vec::new();
+        for ((entity, ..), place) in found.iter().zip(0_u32..) {
+            let index = usize::try_from(entity.index_u32())?;
+            places.resize(places.len().max(index + 1), u32::MAX);
+            if let Some(slot) = places.get_mut(index) {
+                *slot = place;
+            }
+        }
+        let mut columns = Self::with_capacity(found.len());
         for (_, position, velocity, health, name, parent) in found {
             columns.positions.push([position.x, position.y, position.z]);
             columns.velocities.push(velocity.map(|velocity| [velocity.x, velocity.y, velocity.z]));
             columns.healths.push(health.map(|health| [health.current, health.max]));
             columns.names.push(name.map(|name| name.0.clone()));
-            let place = parent.map(|parent| places.get(&parent.0).copied().context("a parent is no row"));
+            let place = parent.map(|parent| {
+                let place = places.get(usize::try_from(parent.0.index_u32())?).copied();
+                place.filter(|place| *place != u32::MAX).context("a parent is no row")
+            });
             columns.parents.push(place.transpose()?);
         }
         Ok(columns)
     }
 
     /// Spawns them into a fresh world: what most have at once, the rest behind it.
-    pub fn spawn(self) -> Result<World> {
+    pub(crate) fn spawn(self) -> Result<World> {
         let mut world = World::new();
         let mut entities = Vec::with_capacity(self.positions.len());
         let rows = self.positions.into_iter().zip(self.velocities).zip(self.healths);
@@ -82,54 +101,44 @@ impl Columns {
     }
 }
 
+/// The bytes of columns in the memory that the serializer has put them into.
+pub(crate) type Encoded = Box<dyn AsRef<[u8]>>;
+
 /// A serializer of the columns.
 #[derive(Clone, Copy)]
-pub struct Format {
-    pub name: &'static str,
-    /// Hands the bytes to a sink.
-    pub encode: fn(&Columns, &mut dyn FnMut(&[u8])) -> Result<()>,
-    pub decode: fn(&[u8]) -> Result<Columns>,
+pub(crate) struct Format {
+    pub(crate) name: &'static str,
+    pub(crate) encode: fn(&Columns) -> Result<Encoded>,
+    pub(crate) decode: fn(&[u8]) -> Result<Columns>,
 }
 
-pub const FORMATS: [Format; 4] = [
+pub(crate) const FORMATS: [Format; 4] = [
     Format {
         name: "columns, bitcode",
-        encode: |columns, sink| {
-            sink(&bitcode::encode(columns));
-            Ok(())
-        },
+        encode: |columns| Ok(Box::new(bitcode::encode(columns))),
         decode: |bytes| Ok(bitcode::decode(bytes)?),
     },
     Format {
         name: "columns, rkyv",
-        encode: |columns, sink| {
-            sink(&rkyv::to_bytes::<rancor::Error>(columns)?);
-            Ok(())
-        },
+        encode: |columns| Ok(Box::new(rkyv::to_bytes::<rancor::Error>(columns)?)),
         decode: |bytes| Ok(rkyv::from_bytes::<Columns, rancor::Error>(bytes)?),
     },
     Format {
         name: "columns, postcard",
-        encode: |columns, sink| {
-            sink(&postcard::to_allocvec(columns)?);
-            Ok(())
-        },
+        encode: |columns| Ok(Box::new(postcard::to_allocvec(columns)?)),
         decode: |bytes| Ok(postcard::from_bytes(bytes)?),
     },
     Format {
         name: "columns, bincode",
-        encode: |columns, sink| {
-            sink(&bincode::serde::encode_to_vec(columns, bincode::config::standard())?);
-            Ok(())
-        },
+        encode: |columns| Ok(Box::new(bincode::serde::encode_to_vec(columns, bincode::config::standard())?)),
         decode: |bytes| Ok(bincode::serde::decode_from_slice(bytes, bincode::config::standard())?.0),
     },
 ];
 
 /// The bytes of columns, aligned as rkyv wants them.
-pub fn encoded(format: Format, columns: &Columns) -> Result<AlignedVec> {
+pub(crate) fn encoded(format: Format, columns: &Columns) -> Result<AlignedVec> {
     let mut bytes = AlignedVec::new();
-    (format.encode)(columns, &mut |piece| bytes.extend_from_slice(piece))?;
+    bytes.extend_from_slice((*(format.encode)(columns)?).as_ref());
     Ok(bytes)
 }
 

@@ -18,6 +18,10 @@ use bevy_world_serialization::{
 use keepstone_benches::mixed;
 use serde::de::DeserializeSeed as _;
 
+use super::contents::contents;
+
+contents!(Position, Velocity, Health, Name);
+
 #[derive(Component, Reflect, Clone, Copy, Default)]
 #[reflect(Component)]
 struct Position {
@@ -47,14 +51,14 @@ struct Name(String);
 
 /// The types of the mixed world. Hooks don't run when a `DynamicWorld` is written to a world, so the lists of children
 /// are saved like everything else.
-pub fn registry() -> TypeRegistry {
+pub(crate) fn registry() -> TypeRegistry {
     let mut registry = TypeRegistry::new();
     register(&mut registry);
     registry
 }
 
 /// Adds them to a registry.
-pub fn register(registry: &mut TypeRegistry) {
+pub(crate) fn register(registry: &mut TypeRegistry) {
     registry.register::<Position>();
     registry.register::<Velocity>();
     registry.register::<Health>();
@@ -64,14 +68,14 @@ pub fn register(registry: &mut TypeRegistry) {
 }
 
 /// Spawns the first `count` entities of the mixed world.
-pub fn world(count: u32) -> World {
+pub(crate) fn world(count: u32) -> World {
     let mut world = World::new();
     spawn(&mut world, count, |_| {});
     world
 }
 
 /// The same into a world, each with what `mark` adds.
-pub fn spawn(world: &mut World, count: u32, mark: impl Fn(&mut EntityWorldMut<'_>)) {
+pub(crate) fn spawn(world: &mut World, count: u32, mark: impl Fn(&mut EntityWorldMut<'_>)) {
     let mut entities: Vec<Entity> = Vec::new();
     for row in mixed::rows(count) {
         let parent = row.parent.and_then(|index| entities.get(usize::try_from(index).ok()?)).copied();
@@ -96,15 +100,15 @@ pub fn spawn(world: &mut World, count: u32, mark: impl Fn(&mut EntityWorldMut<'_
 
 /// The formats that its documentation and tests show.
 #[derive(Debug, Clone, Copy)]
-pub enum Format {
+pub(crate) enum Format {
     Postcard,
     Ron,
 }
 
 impl Format {
-    pub const ALL: [Self; 2] = [Self::Postcard, Self::Ron];
+    pub(crate) const ALL: [Self; 2] = [Self::Postcard, Self::Ron];
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Postcard => "DynamicWorld, postcard",
             Self::Ron => "DynamicWorld, RON",
@@ -112,7 +116,7 @@ impl Format {
     }
 
     /// Extracts and serializes a world.
-    pub fn save(self, world: &World, registry: &TypeRegistry) -> Result<Vec<u8>> {
+    pub(crate) fn save(self, world: &World, registry: &TypeRegistry) -> Result<Vec<u8>> {
         let extracted = DynamicWorld::from_world_with(world, registry);
         Ok(match self {
             Self::Postcard => postcard::to_allocvec(&DynamicWorldSerializer::new(&extracted, registry))?,
@@ -121,7 +125,7 @@ impl Format {
     }
 
     /// Deserializes a world and writes it into a fresh one.
-    pub fn load(self, bytes: &[u8], registry: &TypeRegistry) -> Result<World> {
+    pub(crate) fn load(self, bytes: &[u8], registry: &TypeRegistry) -> Result<World> {
         let seed = WorldDeserializer { type_registry: registry, load_from_path: &mut NoAssets };
         let extracted = match self {
             Self::Postcard => seed.deserialize(&mut postcard::Deserializer::from_bytes(bytes))?,
@@ -145,14 +149,19 @@ impl LoadFromPath for NoAssets {
     }
 }
 
-/// Counts what a loaded world must have: positions, velocities, healths, bytes of names, children in lists.
-pub fn census(world: &mut World) -> [usize; 5] {
+/// Counts what a loaded world must have, lists of children among it, which hooks would make elsewhere: positions, velocities, healths, bytes of names, children in lists.
+pub(crate) fn census(world: &mut World) -> [usize; 5] {
     let positions = world.query::<&Position>().iter(world).count();
     let velocities = world.query::<&Velocity>().iter(world).count();
     let healths = world.query::<&Health>().iter(world).count();
     let names = world.query::<&Name>().iter(world).map(|name| name.0.len()).sum();
     let children = world.query::<(Entity, &Children)>().iter(world).map(|(_, children)| children.len()).sum();
     [positions, velocities, healths, names, children]
+}
+
+/// Whether two worlds have the same contents and lists of children as long.
+pub(crate) fn is_same(one: &mut World, other: &mut World) -> bool {
+    census(one) == census(other) && contents(one) == contents(other)
 }
 
 #[cfg(test)]
@@ -171,6 +180,7 @@ mod tests {
             assert_eq!(census(&mut loaded), expected, "{format:?}");
             let parents = loaded.query::<&ChildOf>().iter(&loaded).count();
             assert_eq!(parents, 120, "{format:?}");
+            assert_eq!(contents(&mut loaded), contents(&mut saved), "{format:?}");
         }
     }
 }

@@ -18,6 +18,8 @@ use serde::{
     ser::{SerializeMap, SerializeTuple},
 };
 
+use super::contents::Content;
+
 #[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq)]
 struct Position {
     x: f32,
@@ -247,10 +249,11 @@ fn spawned(rows: Vec<Row>) -> World {
     world
 }
 
+/// An entity and its components.
+type Whole = (hecs::Entity, Position, Option<Velocity>, Option<Health>, Option<Name>, Option<Parent>);
+
 /// Every component of every entity, by the entities.
-fn contents(
-    world: &World,
-) -> Vec<(hecs::Entity, Position, Option<Velocity>, Option<Health>, Option<Name>, Option<Parent>)> {
+fn contents(world: &World) -> Vec<Whole> {
     let mut query = world.query::<(
         hecs::Entity,
         &Position,
@@ -269,18 +272,49 @@ fn contents(
     found
 }
 
-/// A world of hecs to bytes in memory.
-pub fn saved(plan: &Plan, _: &Path) -> Result<Case> {
+/// The same of ours, whose entities have other names once they are loaded.
+fn our_contents(world: &World) -> Vec<Content> {
+    let place = |position: &mixed::Position| [position.x, position.y, position.z].map(f32::to_bits);
+    let mut query = world.query::<(
+        &mixed::Position,
+        Option<&mixed::Velocity>,
+        Option<&mixed::Health>,
+        Option<&mixed::Name>,
+        Option<&in_hecs::Parent>,
+    )>();
+    let mut found: Vec<Content> = query
+        .iter()
+        .map(|(position, velocity, health, name, parent)| {
+            // A parent without a place is none that was saved.
+            let parent = parent.map(|parent| {
+                world.get::<&mixed::Position>(parent.0).map_or_else(|_| [0; 3], |position| place(&position))
+            });
+            (
+                place(position),
+                velocity.map(|velocity| [velocity.x, velocity.y, velocity.z].map(f32::to_bits)),
+                health.map(|health| [health.current, health.max]),
+                name.map(|name| name.0.clone()),
+                parent,
+            )
+        })
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+/// A world of hecs to bytes in new memory.
+pub(crate) fn saved(plan: &Plan, _: &Path) -> Result<Case> {
     let rows = mixed::rows(plan.amount);
     let ours = in_hecs::world(&rows);
-    let mut out = Vec::new();
+    let save = move || -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        ours.save_to_with(&mut out, &SaveOptions::default().codec(Codec::None))?;
+        Ok(out)
+    };
+    let len = save()?.len();
     let mut case = plan.case().per("entity", plan.amount).ours(move |watch| {
-        watch.together(|| {
-            out.clear();
-            Ok(ours.save_to_with(&mut out, &SaveOptions::default().codec(Codec::None))?.encoded.bytes_total)
-        })?;
-        watch.note_bytes(out.len() as u64);
-        Ok(())
+        watch.note_bytes(len as u64);
+        watch.each(&save)
     });
     for format in FORMATS {
         let world = spawned(rows.clone());
@@ -294,10 +328,12 @@ pub fn saved(plan: &Plan, _: &Path) -> Result<Case> {
 }
 
 /// Such bytes into a fresh world.
-pub fn loaded(plan: &Plan, _: &Path) -> Result<Case> {
+pub(crate) fn loaded(plan: &Plan, _: &Path) -> Result<Case> {
     let rows = mixed::rows(plan.amount);
-    let mut bytes = Vec::new();
-    in_hecs::world(&rows).save_to_with(&mut bytes, &SaveOptions::default().codec(Codec::None))?;
+    let (ours, mut bytes) = (in_hecs::world(&rows), Vec::new());
+    ours.save_to_with(&mut bytes, &SaveOptions::default().codec(Codec::None))?;
+    let found = our_contents(&World::load_from(&mut bytes.as_slice())?);
+    ensure!(found == our_contents(&ours), "we load another world than we saved");
     let mut case = plan.case().per("entity", plan.amount).ours(move |watch| {
         watch.note_bytes(bytes.len() as u64);
         watch.each(|| Ok(World::load_from(&mut bytes.as_slice())?))

@@ -18,7 +18,7 @@ use moonshine_save::prelude::*;
 
 use super::dynamic;
 
-pub const NAME: &str = "moonshine-save";
+pub(crate) const NAME: &str = "moonshine-save";
 
 /// Whether a save or load has come to its end: what fails is only logged.
 #[derive(Resource, Default)]
@@ -39,7 +39,7 @@ impl Write for Sink {
 }
 
 /// An app with the first `count` entities of the mixed world.
-pub fn app(count: u32) -> App {
+pub(crate) fn app(count: u32) -> App {
     let mut app = empty();
     dynamic::spawn(app.world_mut(), count, |entity| {
         entity.insert(Save);
@@ -48,7 +48,7 @@ pub fn app(count: u32) -> App {
 }
 
 /// Saves what is marked.
-pub fn save(app: &mut App) -> Result<Vec<u8>> {
+pub(crate) fn save(app: &mut App) -> Result<Vec<u8>> {
     let sink = Sink::default();
     let world = app.world_mut();
     world.trigger_save(SaveWorld::default_into_stream(sink.clone()));
@@ -58,7 +58,7 @@ pub fn save(app: &mut App) -> Result<Vec<u8>> {
 }
 
 /// Loads into a fresh app, and how long that took without making the app.
-pub fn load(bytes: &[u8]) -> Result<(App, Duration)> {
+pub(crate) fn load(bytes: &[u8]) -> Result<(App, Duration)> {
     let mut app = empty();
     let input = Cursor::new(bytes.to_vec());
     let begin = Instant::now();
@@ -97,6 +97,7 @@ mod tests {
         let bytes = save(&mut saved).unwrap();
         let (mut loaded, _) = load(&bytes).unwrap();
         assert_eq!(dynamic::census(loaded.world_mut()), expected);
+        assert_eq!(dynamic::contents(loaded.world_mut()), dynamic::contents(saved.world_mut()));
     }
 
     #[test]
