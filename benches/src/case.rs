@@ -17,6 +17,7 @@ pub struct Case {
     pub(crate) limit: Option<f64>,
     pub(crate) unit: Option<Unit>,
     pub(crate) has_stalls: bool,
+    pub(crate) rivals_promise_less: bool,
 }
 
 /// What a time is told by, beside the whole.
@@ -53,6 +54,7 @@ impl Case {
             limit: None,
             unit: None,
             has_stalls: false,
+            rivals_promise_less: false,
         }
     }
 
@@ -80,6 +82,12 @@ impl Case {
         side: impl FnMut(&mut Watch) -> Result<()> + 'static,
     ) -> Self {
         self.rivals.push(RivalSide { name: name.into(), side: Box::new(side) });
+        self
+    }
+
+    /// Says that the other programs do less than ours: what is lost to them is the price of the rest, and isn't counted as lost.
+    pub fn rivals_promise_less(mut self) -> Self {
+        self.rivals_promise_less = true;
         self
     }
 

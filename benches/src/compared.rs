@@ -115,6 +115,7 @@ mod tests {
             counters: Count { allocations: 3, ..Count::default() },
             floors: Vec::new(),
             rivals: Vec::new(),
+            rivals_promise_less: false,
             unit: None,
             stalls: None,
         }

@@ -96,6 +96,9 @@ pub struct Row {
     pub floors: Vec<Side>,
     /// Other programs that do the same, the fastest first.
     pub rivals: Vec<RivalRow>,
+    /// Whether they do less than ours.
+    #[serde(default)]
+    pub rivals_promise_less: bool,
     /// What the times are told by, beside the whole, and how many of it there are.
     pub unit: Option<(String, u32)>,
     /// Single calls of ours, where somebody waits for them.
@@ -253,6 +256,7 @@ impl Row {
             counters: Count::of(&result.counters),
             floors: floors.collect(),
             rivals,
+            rivals_promise_less: result.rivals_promise_less,
             unit: result.unit.map(|unit| (unit.name.to_owned(), unit.count)),
             stalls: result.stalls,
         }

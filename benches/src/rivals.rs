@@ -23,11 +23,14 @@ enum Standing {
     Behind,
     /// The rounds differ too much to say.
     Noisy,
+    /// The other does less than ours.
+    Apart,
 }
 
 impl Standing {
-    fn of(rival: &RivalRow) -> Self {
+    fn of(row: &Row, rival: &RivalRow) -> Self {
         match () {
+            () if row.rivals_promise_less => Self::Apart,
             () if rival.factor.lower > 1.0 => Self::Ahead,
             () if rival.factor.upper < 1.0 => Self::Behind,
             () if rival.noisy => Self::Noisy,
@@ -41,6 +44,7 @@ impl Standing {
             Self::Even => "even",
             Self::Behind => "BEHIND",
             Self::Noisy => "noisy",
+            Self::Apart => "promising more",
         }
     }
 }
@@ -64,22 +68,22 @@ pub fn best(rows: &[Row]) -> String {
             time(rival.nanos),
             told_factor(rival),
             format!("{}..{}", factor(rival.factor.lower), factor(rival.factor.upper)),
-            Standing::of(rival).name().to_owned(),
+            Standing::of(row, rival).name().to_owned(),
             told(&row.counters),
             told(&rival.counters),
         ]
     });
     let mut text = aligned(&headings, &cells.collect::<Vec<_>>());
-    let count = |standing| beside.iter().filter(|(_, rival)| Standing::of(rival) == standing).count();
+    let count = |standing| beside.iter().filter(|(row, rival)| Standing::of(row, rival) == standing).count();
     let _ = writeln!(
         text,
-        "\nours is ahead in {} of {} cases, behind in {}",
+        "\nours is ahead in {} of {} cases with the same promises, behind in {}",
         count(Standing::Ahead),
-        beside.len(),
+        beside.len() - count(Standing::Apart),
         count(Standing::Behind)
     );
     let mut lost: Vec<_> =
-        beside.iter().filter(|(_, rival)| Standing::of(rival) == Standing::Behind).collect();
+        beside.iter().filter(|(row, rival)| Standing::of(row, rival) == Standing::Behind).collect();
     lost.sort_by(|(_, one), (_, other)| one.factor.median.total_cmp(&other.factor.median));
     for (row, rival) in lost.into_iter().take(LOST_MAX) {
         let (median, name) = (factor(rival.factor.median), &rival.name);
@@ -214,14 +218,19 @@ mod tests {
             row("save", 100, &[("slow", 400), ("fast", 200)]),
             row("load", 100, &[("slow", 50), ("fast", 25)]),
             row("alone", 100, &[]),
+            Row { rivals_promise_less: true, ..row("checked", 100, &[("blind", 1)]) },
         ];
         let text = best(&rows);
         let words = |line: usize| text.lines().nth(line).unwrap().split_whitespace().collect::<Vec<_>>();
         assert_eq!(words(1)[5..], ["fast", "200", "ns", "2.00", "2.00..2.00", "ahead", "500", "250"]);
         assert_eq!(words(2)[5..], ["fast", "25.0", "ns", "0.25", "0.25..0.25", "BEHIND", "500", "250"]);
-        assert!(text.contains("ours is ahead in 1 of 2 cases, behind in 1\n"), "{text}");
+        assert!(
+            text.contains("ours is ahead in 1 of 2 cases with the same promises, behind in 1\n"),
+            "{text}"
+        );
         assert!(text.ends_with("  behind most: load/1 MB, where fast takes 0.25 times as long\n"), "{text}");
-        assert_eq!(best(&rows[2..]), "");
+        assert!(text.contains("promising more"), "{text}");
+        assert_eq!(best(&rows[2..3]), "");
     }
 
     #[test]

@@ -114,6 +114,8 @@ pub struct Measured {
     pub floors: Vec<Floor>,
     /// Other programs that do the same.
     pub rivals: Vec<Rival>,
+    /// Whether they do less than ours.
+    pub rivals_promise_less: bool,
     /// Median over the rounds of ours divided by the weighted sum of the floors.
     pub ratio: f64,
     /// The 95 % bounds of that median.
@@ -258,6 +260,7 @@ fn summarize(case: &Case, samples: &[Vec<f64>], counters: Vec<Counters>) -> Meas
         floor_nanos: stats::median(&sums),
         floors,
         rivals,
+        rivals_promise_less: case.rivals_promise_less,
         ratio: stats::median(&ratios),
         interval: stats::median_interval(&ratios),
         spread: stats::spread(&ratios),

@@ -209,6 +209,7 @@ mod tests {
                 counters: Counters::default(),
             }],
             rivals: Vec::new(),
+            rivals_promise_less: false,
             ratio: 2.0,
             interval: Interval { lower, upper: 2.25 },
             spread,

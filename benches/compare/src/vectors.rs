@@ -65,7 +65,7 @@ fn looked_at(plan: &Plan, dir: &Path, verify: Verify) -> Result<Case> {
         ensure!(found.to_bits() == expected.to_bits(), "other vectors: {found} instead of {expected}");
         Ok(())
     };
-    let mut case = plan.case();
+    let mut case = if verify == Verify::Never { plan.case() } else { plan.case().rivals_promise_less() };
     for format in Format::ALL {
         let path = scratch.path().join(format.name());
         Saved::new(format, &vectors)?.save(&path)?;

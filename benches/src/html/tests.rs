@@ -30,6 +30,7 @@ fn row(case: &str, size: &str, nanos: f64, ratio: f64) -> Row {
             noisy: false,
             counters: Count::default(),
         }],
+        rivals_promise_less: false,
         unit: None,
         stalls: Some(Stalls { calls: 9, p50: 1e5, p90: 2e5, p99: 3e6, max: 2e7 }),
     }
