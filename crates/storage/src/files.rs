@@ -146,6 +146,10 @@ pub trait File: Debug + Send + Sync {
     /// [`Error::Io`], with `Unsupported` where the file system has no locks.
     fn try_lock_shared(&self) -> Result<bool, Error>;
 
+    /// Gives up the lock, which dropping the file does too. But a copy of the file in a process that is just being started keeps the lock of a
+    /// file that was only dropped. What can't be given up ends with the file.
+    fn unlock(&self) {}
+
     /// Asks the system to begin writing a range to the disk and to forget it afterwards.
     ///
     /// A hint: it makes nothing durable, waits for nothing, and does nothing unless a system has it.

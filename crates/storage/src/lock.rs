@@ -18,9 +18,6 @@ const TRIES_MAX: u32 = 64;
 /// It is the kernel's lock on a file that nobody removes or renames, so it ends with its process however
 /// that ends, and leaves nothing to clean up. What the file holds does not matter: neither its age nor a
 /// process number in it would prove anything.
-///
-/// A process that is being started holds copies of its parent's files until it runs its own program: a lock that
-/// is given up at that moment may be found taken a little longer.
 #[derive(Debug)]
 pub struct Lock {
     file: Box<dyn File>,
@@ -61,13 +58,15 @@ impl Lock {
     }
 }
 
-#[cfg(feature = "planted")]
 impl Drop for Lock {
     fn drop(&mut self) {
+        #[cfg(feature = "planted")]
         if planted::is(Plant::ContentLock) {
             // What can't be written is what the test is about.
             let _ = self.file.write_all_at(&[0], 0);
         }
+        // Closing the file isn't enough: a process that this one is just starting has a copy of it until it runs its own program.
+        self.file.unlock();
     }
 }
 
@@ -80,4 +79,25 @@ fn open_or_create(files: &dyn Files, path: &Path) -> Result<Box<dyn File>, Error
     }
     enter(files, path)?;
     files.create_new(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::Lock;
+    use crate::{Error, Files, OsFiles};
+
+    #[test]
+    fn a_lock_ends_where_it_is_dropped_whoever_has_a_copy_of_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (files, path): (Arc<dyn Files>, _) = (Arc::new(OsFiles), dir.path().join("LOCK"));
+        let lock = Lock::acquire(&files, &path).unwrap();
+        // As a process that is being started has.
+        let copy = lock.file.as_os_file().unwrap().try_clone().unwrap();
+        assert!(matches!(Lock::acquire(&files, &path), Err(Error::Busy { .. })));
+        drop(lock);
+        let again = Lock::acquire(&files, &path).unwrap();
+        drop((copy, again));
+    }
 }

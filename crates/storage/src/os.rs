@@ -153,6 +153,11 @@ impl File for OsFile {
         self.locked(self.file.try_lock_shared())
     }
 
+    fn unlock(&self) {
+        // It ends with the file, if not now.
+        drop(self.file.unlock());
+    }
+
     fn write_back(&self, offset: u64, len: u64) {
         begin_write_back(&self.file, offset, len);
     }

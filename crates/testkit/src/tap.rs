@@ -245,6 +245,10 @@ impl<T: Tap + 'static> File for TappedFile<T> {
         self.call(call, |file| file.try_lock_shared())
     }
 
+    fn unlock(&self) {
+        self.file.unlock();
+    }
+
     fn write_back(&self, offset: u64, len: u64) {
         self.file.write_back(offset, len);
     }
