@@ -28,6 +28,8 @@ pub(super) enum Next<J, T> {
 pub(super) struct Window {
     pub(super) threads: NonZeroUsize,
     pub(super) bytes_max: u64,
+    /// Bytes of work that the caller does before the first thread is started: little is done sooner than a thread begins.
+    pub(super) alone: u64,
 }
 
 type Sent<J, T> = (J, SyncSender<Result<T, Error>>);
@@ -48,7 +50,7 @@ impl<T> Slot<T> {
 }
 
 /// Does work on threads that end with the call, and hands on the results in its order. `next` and `take` are called by the thread that calls this. Each piece comes with its bytes, which count until `take` has had its
-/// result. Without any work no thread is started; with one thread allowed the caller does all of it.
+/// result. The caller does the first of it, and all of it with one thread allowed: without much work no thread is started.
 ///
 /// # Errors
 /// The first error in the order of the pieces, of any of the three.
@@ -63,7 +65,7 @@ pub(super) fn in_order<J: Send, T: Send>(
     thread::scope(|scope| {
         // Threads end when it is dropped and what is in it is done.
         let jobs = jobs;
-        let mut crew = 0;
+        let (mut crew, mut alone) = (0, 0_u64);
         let mut pending: VecDeque<(u64, Slot<T>)> = VecDeque::new();
         let (mut bytes, mut is_over) = (0_u64, false);
         loop {
@@ -81,11 +83,13 @@ pub(super) fn in_order<J: Send, T: Send>(
                     }
                     Ok(Some((cost, Next::Done(result)))) => (cost, Slot::Done(Ok(result))),
                     Ok(Some((cost, Next::Work(job)))) => {
-                        if window.threads > NonZeroUsize::MIN && crew < window.threads.get() {
+                        let is_much = alone >= window.alone && window.threads > NonZeroUsize::MIN;
+                        if is_much && crew < window.threads.get() {
                             let thread = move || help(queue, work);
                             crew += usize::from(thread::Builder::new().spawn_scoped(scope, thread).is_ok());
                         }
                         if crew == 0 {
+                            alone = alone.saturating_add(cost);
                             (cost, Slot::Done(work(job)))
                         } else {
                             let (result, slot) = mpsc::sync_channel(1);
@@ -128,7 +132,7 @@ mod tests {
     const PIECES: u64 = 500;
 
     fn window(threads: usize, bytes_max: u64) -> Window {
-        Window { threads: NonZeroUsize::new(threads).unwrap(), bytes_max }
+        Window { threads: NonZeroUsize::new(threads).unwrap(), bytes_max, alone: 0 }
     }
 
     /// Pieces of 1 to 7 bytes, each fourth of them without work; answers the most bytes that were in flight.
@@ -179,6 +183,29 @@ mod tests {
     #[test]
     fn no_more_pieces_are_in_flight_than_the_list_has_places() {
         assert!(most_in_flight(3, u64::MAX) <= COUNT_MAX as u64 * 7);
+    }
+
+    #[test]
+    fn the_caller_does_what_is_little() {
+        let caller = thread::current().id();
+        let by_others = |alone: u64| {
+            let (mut made, mut others) = (0, 0);
+            in_order(
+                Window { alone, ..window(2, 1000) },
+                || {
+                    made += 1;
+                    Ok((made <= 20).then_some((10, Next::Work(()))))
+                },
+                |()| Ok(thread::current().id() != caller),
+                |is_other| {
+                    others += u64::from(is_other);
+                    Ok(())
+                },
+            )
+            .unwrap();
+            others
+        };
+        assert_eq!([0, 95, 200].map(by_others), [20, 10, 0]);
     }
 
     #[test]

@@ -26,6 +26,8 @@ use crate::{
 
 /// Bytes of states that are encoded, or wait to be written, at the same time.
 const WINDOW_BYTES: u64 = 8 << 20;
+/// Bytes of states that take no longer to encode than threads to start.
+const ALONE_BYTES: u64 = 64 << 10;
 /// Bytes of payloads that are read at once.
 const READ_BYTES: u64 = 4 << 20;
 /// Payloads that are read at once.
@@ -99,7 +101,7 @@ impl<'s> Snapshot<'s> {
 
     /// What its export may take.
     pub(super) fn window(&self) -> Window {
-        Window { threads: self.options.threads, bytes_max: WINDOW_BYTES }
+        Window { threads: self.options.threads, bytes_max: WINDOW_BYTES, alone: ALONE_BYTES }
     }
 }
 
